@@ -1,4 +1,4 @@
-"""The package's layers: imports point down only, stand at the top of the file, and form no cycle."""
+"""The package's layers: imports point down, stand at the top of the file, form no cycle."""
 
 import ast
 from collections.abc import Iterator
