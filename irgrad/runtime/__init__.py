@@ -1,0 +1,1 @@
+"""Storing, loading and calling emitted modules."""
