@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import irgrad
-
-PACKAGE = Path(irgrad.__file__).parent
+PACKAGE = Path(__file__).resolve().parent.parent / "irgrad"
 LONGEST_FILE = 500
 
 # From the bottom up. A part may import itself and any part of a lower layer; parts that share a

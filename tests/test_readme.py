@@ -10,8 +10,8 @@ import pytest
 import irgrad
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-EXAMPLE = re.compile(r"<!-- example:begin -->\n```python\n(.*?)```\n<!-- example:end -->", re.DOTALL)
-EMITTED = re.compile(r"(<!-- emitted:begin -->\n)(.*?)(<!-- emitted:end -->)", re.DOTALL)
+EXAMPLE = re.compile(r"(?s)<!-- example:begin -->\n```python\n(.*?)```\n<!-- example:end -->")
+EMITTED = re.compile(r"(?s)(<!-- emitted:begin -->\n)(.*?)(<!-- emitted:end -->)")
 
 
 @pytest.fixture
