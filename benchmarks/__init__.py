@@ -1,0 +1,1 @@
+"""Benchmarks: the same problems through irgrad, hand-written numba and other libraries."""
