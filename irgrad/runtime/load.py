@@ -25,6 +25,7 @@ from typing import Any
 
 from irgrad.errors import IrgradError
 from irgrad.runtime.cache import fingerprint, store
+from irgrad.runtime.machine_code import MachineCodeCache
 
 _modules: dict[str, tuple[str, types.ModuleType]] = {}
 _locks: dict[str, threading.Lock] = {}
@@ -141,8 +142,6 @@ def _plain_numba() -> types.ModuleType:
 def _jitted_numba(name: str, sha256: str) -> types.ModuleType | None:
     try:
         import numba
-
-        from irgrad.runtime.machine_code import MachineCodeCache
     except ImportError:
         return None  # the emitted file has its own answer to that
 

@@ -6,6 +6,8 @@ decoration time, and keeps one index per function that concurrent processes over
 entry is a file of its own, written atomically and named by all it depends on, that opens with
 the sha256 of its name and payload. Whatever goes wrong while reading or writing one, the function
 is compiled as if there had been no cache.
+
+numba is imported where it is used: plain Python (`jit=False`) does without it.
 """
 
 from __future__ import annotations
@@ -15,9 +17,6 @@ import pickle
 import re
 from pathlib import Path
 from typing import Any
-
-from numba.core import config, serialize
-from numba.core.compiler import CompileResult
 
 from irgrad.runtime.cache import (
     cache_directory,
@@ -29,9 +28,6 @@ from irgrad.runtime.cache import (
     warn_once,
     write_atomically,
 )
-
-_rebuild: Any = CompileResult._rebuild
-_serialise: Any = serialize.dumps
 
 MAGIC = b"irgrad machine code 1\n"
 CHECKSUM_BYTES = 32
@@ -94,8 +90,11 @@ class MachineCodeCache:
         if content != _checked(path.name, payload):
             self._reject(path)
             return None
+        from numba.core.compiler import CompileResult
+
+        rebuild: Any = CompileResult._rebuild
         try:
-            return _rebuild(target_context, *pickle.loads(payload))
+            return rebuild(target_context, *pickle.loads(payload))
         except Exception:  # intact but not for this process, whatever numba then raises
             self._reject(path)
             return None
@@ -104,11 +103,14 @@ class MachineCodeCache:
         """Store a compiled function; a failure to do so costs a warning, never the call."""
         if result.library.has_dynamic_globals or any(not f.can_cache for f in result.lifted):
             return  # holds addresses of this process
+        from numba.core import serialize
+
+        serialise: Any = serialize.dumps
         path = self._path(signature, result.codegen)
         if path is None:
             return
         try:
-            write_atomically(path, _checked(path.name, _serialise(result._reduce())))
+            write_atomically(path, _checked(path.name, serialise(result._reduce())))
         except OSError as error:
             warn_memory_only(error)
         except Exception as error:  # numba cannot serialise it
@@ -123,6 +125,8 @@ class MachineCodeCache:
         described = repr(signature)
         if directory is None or " at 0x" in described:  # a function of this process as argument
             return None
+        from numba.core import config
+
         key = cache_key(
             self._source_sha256,
             described,
