@@ -1,0 +1,1 @@
+"""The graph IR: sizes, dtypes, typed nodes, verification and text."""

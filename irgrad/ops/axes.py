@@ -1,0 +1,62 @@
+"""Axes and shapes as users write them, made the IR's: non-negative ints, tuples of sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ShapeError
+from irgrad.ir import dims
+from irgrad.ir.dims import Dim, Shape
+
+
+def as_dim(value: Any) -> Dim:
+    """Return a size that the user wrote as an int or a ``Size``."""
+    if isinstance(value, dims.Size):
+        return value
+    dim = getattr(value, "dim", None)  # a size seen through a traced array's shape
+    if isinstance(dim, dims.Size):
+        return dim
+    return value.__index__()  # type: ignore[no-any-return]
+
+
+def as_shape(shape: Any) -> Shape:
+    """Return a shape that the user wrote as a tuple of sizes."""
+    if isinstance(shape, Iterable):
+        return tuple(as_dim(dim) for dim in shape)
+    return (as_dim(shape),)
+
+
+def shape_of(x: Any) -> Shape:
+    """Return the shape of an operand in the IR's sizes."""
+    type = getattr(x, "type", None)
+    if type is not None and hasattr(type, "shape"):
+        return type.shape  # type: ignore[no-any-return]
+    return np.shape(x)
+
+
+def dtype_of(x: Any) -> np.dtype:
+    """Return the dtype of an operand."""
+    dtype = getattr(x, "dtype", None)
+    return dtype if dtype is not None else np.asarray(x).dtype
+
+
+def normalized_axis(axis: Any, rank: int) -> int:
+    """Return ``axis`` counted from the front."""
+    number = axis.__index__()
+    if not -rank <= number < rank:
+        raise ShapeError(f"axis {number} of an array with {rank} axes", remedy="name an axis it has")
+    return number % rank  # type: ignore[no-any-return]
+
+
+def normalized_axes(axis: Any, rank: int) -> tuple[int, ...]:
+    """Return the axes that ``axis`` names (None: all), counted from the front, in order given."""
+    if axis is None:
+        return tuple(range(rank))
+    named = axis if isinstance(axis, Iterable) else (axis,)
+    axes = tuple(normalized_axis(a, rank) for a in named)
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"axis {axis} names an axis twice", remedy="name each axis once")
+    return axes

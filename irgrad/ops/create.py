@@ -1,0 +1,115 @@
+"""Leaves and fills: inputs, constants, sizes, fills, ranges; and the change of dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import InternalError
+from irgrad.ir.dims import Shape
+from irgrad.ir.op import Elementwise, Op, Sample, Source, View
+from irgrad.ir.types import ArrayType
+from irgrad.ops.declare import real
+from irgrad.ops.registry import declare
+
+
+def _no_evaluation(**params: Any) -> Any:
+    raise InternalError("an input has no value of its own")
+
+
+input_ = declare(
+    Op(
+        name="input",
+        evaluate=_no_evaluation,
+        infer=lambda *, type, **params: type,
+        lowering=Source(),
+        nondifferentiable="a leaf",
+    )
+)
+"""An argument of the function: params ``name``, ``type`` and ``position``."""
+
+constant = declare(
+    Op(
+        name="constant",
+        evaluate=lambda *, value: value,
+        infer=lambda *, value: ArrayType(value.dtype, value.shape),
+        lowering=Source(),
+        nondifferentiable="a constant",
+    )
+)
+"""A NumPy scalar known at trace time: param ``value``."""
+
+size = declare(
+    Op(
+        name="size",
+        evaluate=lambda *, dim, dtype: np.asarray(dim, dtype)[()],
+        infer=lambda *, dim, dtype: ArrayType(np.dtype(dtype)),
+        lowering=Source(),
+        nondifferentiable="a size doesn't depend on the numbers in an array",
+    )
+)
+"""The number that a symbolic size stands for: params ``dim`` and ``dtype``."""
+
+
+def _full_type(value: ArrayType, *, shape: Shape) -> ArrayType:
+    return ArrayType(value.dtype, shape)
+
+
+full = declare(
+    Op(
+        name="full",
+        evaluate=lambda value, *, shape: np.full(shape, value, np.asarray(value).dtype),
+        infer=_full_type,
+        lowering=View(lambda type, indices, *, shape: ()),
+        pullback=lambda cotangent, out, value, *, shape: (np.sum(cotangent),),
+        samples=(Sample((np.float64(1.5),), {"shape": (2, 3)}),),
+    )
+)
+"""An array of ``shape`` that holds one scalar everywhere."""
+
+iota = declare(
+    Op(
+        name="iota",
+        evaluate=lambda *, length, dtype: np.arange(length, dtype=dtype),
+        infer=lambda *, length, dtype: ArrayType(np.dtype(dtype), (length,)),
+        lowering=Source(),
+        nondifferentiable="a range of whole numbers",
+        samples=(Sample((), {"length": 5, "dtype": np.dtype(np.int64)}),),
+    )
+)
+"""0, 1, ..., ``length - 1``."""
+
+
+def _convert(x: Any, *, dtype: np.dtype) -> Any:
+    return np.asarray(x).astype(dtype)[()]
+
+
+convert = declare(
+    Op(
+        name="convert",
+        evaluate=_convert,
+        infer=lambda x, *, dtype: x.with_dtype(np.dtype(dtype)),
+        lowering=Elementwise("x"),
+        pullback=lambda cotangent, out, x, *, dtype: (cotangent,),
+        samples=(
+            Sample((real(-2, 2),), {"dtype": np.dtype(np.float32)}),
+            Sample((np.array([1, 2, 3]),), {"dtype": np.dtype(np.float64)}),
+        ),
+        spellings=("ndarray.astype",),
+        convention="back to the operand's dtype; none through an integer",
+    )
+)
+"""Change the dtype: param ``dtype``."""
+
+
+item = declare(
+    Op(
+        name="item",
+        evaluate=lambda results, *, index: results[index],
+        infer=lambda types, *, index: types[index],
+        lowering=Source(),
+        nondifferentiable="differentiated with the op whose results it picks from",
+    )
+)
+"""One of several results: param ``index``."""

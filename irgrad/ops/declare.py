@@ -1,0 +1,128 @@
+"""Short ways to declare the common kinds of ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ShapeError, UnsupportedCallError
+from irgrad.ir.dims import broadcast_shapes
+from irgrad.ir.op import Elementwise, Op, Sample
+from irgrad.ir.types import ArrayType
+from irgrad.ops.registry import UFUNCS, declare
+
+
+def real(low: float, high: float, shape: tuple[int, ...] = (3, 4), seed: int = 0) -> np.ndarray:
+    """Return a float64 sample spread evenly over ``[low, high]`` in a shuffled order."""
+    count = int(np.prod(shape))
+    values = np.linspace(low, high, count)
+    return np.random.default_rng(seed).permutation(values).reshape(shape)
+
+
+def unary(low: float, high: float) -> tuple[Sample, ...]:
+    """Return samples of a function of one real in ``[low, high]``: matrix, scalar, empty."""
+    return (
+        Sample((real(low, high),)),
+        Sample((real(low, high, (1,))[0],)),
+        Sample((real(low, high, (0,)),)),
+    )
+
+
+def binary(a: tuple[float, float], b: tuple[float, float]) -> tuple[Sample, ...]:
+    """Return samples of a function of two reals: alike, broadcast, scalar, empty."""
+    return (
+        Sample((real(*a), real(*b, seed=1))),
+        Sample((real(*a, shape=(3, 1)), real(*b, shape=(4,), seed=1))),
+        Sample((real(*a, shape=(2,)), real(*b, shape=(1,), seed=1)[0])),
+        Sample((real(*a, shape=(0, 2)), real(*b, shape=(2,), seed=1))),
+    )
+
+
+def ufunc_promotion(ufunc: np.ufunc) -> Callable[[Sequence[Any]], tuple[np.dtype, ...]]:
+    """Return the dtype rule of ``ufunc``, NEP 50 included, as NumPy itself applies it."""
+
+    @lru_cache(maxsize=None)
+    def resolve(dtypes: tuple[Any, ...]) -> tuple[np.dtype, ...]:
+        try:
+            return tuple(ufunc.resolve_dtypes((*dtypes, *([None] * ufunc.nout))))
+        except TypeError as error:
+            names = ", ".join(getattr(d, "name", getattr(d, "__name__", str(d))) for d in dtypes)
+            raise UnsupportedCallError(
+                f"np.{ufunc.__name__} is not defined for {names}",
+                remedy="convert the operands with .astype first",
+            ) from error
+
+    return lambda dtypes: resolve(tuple(dtypes))
+
+
+def elementwise(
+    function: Callable[..., Any],
+    *,
+    emit: str,
+    name: str | None = None,
+    vector_math: str | None = None,
+    partials: Callable[..., tuple[Any, ...]] | None = None,
+    pullback: Callable[..., tuple[Any, ...]] | None = None,
+    nondiff: str = "",
+    samples: tuple[Sample, ...] = (),
+    ref: str = "",
+    convention: str = "",
+    unbounded: bool = False,
+    selects: bool = False,
+    promote: Callable[[Sequence[Any]], tuple[np.dtype, ...]] | None = None,
+    result: np.dtype | None = None,
+) -> Op:
+    """Declare an op that acts on each element, broadcasting its operands.
+
+    ``function`` evaluates it: a NumPy ufunc, whose spelling and dtypes the op then takes over, or
+    a function with a dtype rule in ``promote`` (operand dtypes, then the result's).
+    ``emit`` is the expression of one element over ``x``, ``y``, ``z``.
+    """
+    is_ufunc = isinstance(function, np.ufunc)
+    op_name = name or function.__name__
+    rule = promote or ufunc_promotion(function)
+
+    def infer(*types: ArrayType, **params: Any) -> ArrayType:
+        shape = types[0].shape
+        for operand in types[1:]:
+            if operand.shape != shape:
+                shapes = [t.shape for t in types]
+                merged = broadcast_shapes(*shapes)
+                if merged is None:
+                    raise ShapeError(
+                        f"{op_name}: shapes {_shapes(types)} can't be broadcast together",
+                        remedy="make the sizes equal or 1, aligned from the last axis",
+                    )
+                shape = merged
+                break
+        dtype = result or rule([t.dtype for t in types])[-1]
+        return ArrayType(dtype, shape)
+
+    op = declare(
+        Op(
+            name=op_name,
+            evaluate=function,
+            infer=infer,
+            lowering=Elementwise(emit, vector_math),
+            partials=partials,
+            pullback=pullback,
+            nondifferentiable=nondiff,
+            promote=rule,
+            samples=samples,
+            spellings=(f"np.{function.__name__}",) if is_ufunc else (),
+            reference=ref,
+            convention=convention,
+            unbounded=unbounded,
+            selects=selects,
+        )
+    )
+    if is_ufunc:
+        UFUNCS[function] = op
+    return op
+
+
+def _shapes(types: Sequence[ArrayType]) -> str:
+    return " and ".join("(" + ", ".join(map(str, t.shape)) + ")" for t in types)

@@ -1,0 +1,347 @@
+"""Arithmetic and the elementary functions, element by element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.ir.op import Sample
+from irgrad.ops.declare import binary, elementwise, real, unary
+
+add = elementwise(
+    np.add,
+    emit="x + y",
+    partials=lambda out, x, y: (1, 1),
+    samples=binary((-2, 2), (-3, 3)),
+)
+subtract = elementwise(
+    np.subtract,
+    emit="x - y",
+    partials=lambda out, x, y: (1, -1),
+    samples=binary((-2, 2), (-3, 3)),
+)
+multiply = elementwise(
+    np.multiply,
+    emit="x * y",
+    partials=lambda out, x, y: (y, x),
+    samples=binary((-2, 2), (-3, 3)),
+)
+divide = elementwise(
+    np.divide,
+    emit="x / y",
+    pullback=lambda cotangent, out, x, y: (cotangent / y, -cotangent * (out / y)),
+    samples=binary((-2, 2), (0.5, 3)),
+    unbounded=True,
+)
+negative = elementwise(
+    np.negative, emit="-x", partials=lambda out, x: (-1,), samples=unary(-2, 2)
+)
+positive = elementwise(np.positive, emit="x", partials=lambda out, x: (1,), samples=unary(-2, 2))
+
+
+def _power_pullback(cotangent: Any, out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Differentiate ``x**y``: y x**(y-1), and x**y log x.
+
+    Where ``y == 0`` the first is 0, also at ``x == 0``; the second is 0 at ``x == 0 <= y``, the
+    limit from the right, and NaN for negative ``x``.
+    """
+    still = y == 0
+    by_x = np.where(still, 0.0, y * x ** np.where(still, 1.0, y - 1.0))
+    at_zero = (x == 0) & (y >= 0)
+    by_y = np.where(at_zero, 0.0, out * np.log(np.where(at_zero, 1.0, x)))
+    return cotangent * by_x, cotangent * by_y
+
+
+power = elementwise(
+    np.power,
+    emit="x ** y",
+    vector_math="pow",
+    pullback=_power_pullback,
+    samples=(
+        *binary((0.5, 2), (-2, 3)),
+        Sample((np.array([0.0, -1.5, 2.0]), np.array([0.0, 0.0, 0.0])), differentiable=False),
+    ),
+    convention="x**0 has derivative 0 in x at every order, also at 0",
+    unbounded=True,
+)
+square = elementwise(np.square, emit="x * x", partials=lambda out, x: (2 * x,), samples=unary(-2, 2))
+sqrt = elementwise(
+    np.sqrt,
+    emit="np.sqrt(x)",
+    partials=lambda out, x: (0.5 / out,),
+    samples=unary(0.3, 4),
+    convention="infinite at 0, as the limit; norm and std at 0 have gradient 0",
+    unbounded=True,
+)
+absolute = elementwise(
+    np.absolute,
+    emit="abs(x)",
+    partials=lambda out, x: (np.sign(x),),
+    samples=(*unary(0.2, 2), *unary(-2, -0.2)),
+    convention="0 at 0",
+)
+sign = elementwise(
+    np.sign,
+    emit="np.sign(x)",
+    partials=lambda out, x: (0.0,),
+    samples=(Sample((np.array([-2.0, -0.5, 0.25, 3.0]),)),),
+    convention="0 everywhere",
+)
+exp = elementwise(
+    np.exp, emit="np.exp(x)", vector_math="exp", partials=lambda out, x: (out,),
+    samples=unary(-2, 2), ref="DLMF 4.2",
+)  # fmt: skip
+expm1 = elementwise(
+    np.expm1, emit="np.expm1(x)", vector_math="expm1", partials=lambda out, x: (out + 1,),
+    samples=unary(-2, 2),
+)  # fmt: skip
+log = elementwise(
+    np.log, emit="np.log(x)", vector_math="log", partials=lambda out, x: (1 / x,),
+    samples=unary(0.3, 4), ref="DLMF 4.2", unbounded=True,
+)  # fmt: skip
+log1p = elementwise(
+    np.log1p, emit="np.log1p(x)", vector_math="log1p", partials=lambda out, x: (1 / (1 + x),),
+    samples=unary(-0.6, 4), unbounded=True,
+)  # fmt: skip
+tanh = elementwise(
+    np.tanh, emit="np.tanh(x)", vector_math="tanh", partials=lambda out, x: (1 - out * out,),
+    samples=unary(-3, 3), ref="DLMF 4.34",
+)  # fmt: skip
+sinh = elementwise(
+    np.sinh, emit="np.sinh(x)", vector_math="sinh", partials=lambda out, x: (np.cosh(x),),
+    samples=unary(-2, 2), ref="DLMF 4.34",
+)  # fmt: skip
+cosh = elementwise(
+    np.cosh, emit="np.cosh(x)", vector_math="cosh", partials=lambda out, x: (np.sinh(x),),
+    samples=unary(-2, 2), ref="DLMF 4.34",
+)  # fmt: skip
+sin = elementwise(
+    np.sin, emit="np.sin(x)", vector_math="sin", partials=lambda out, x: (np.cos(x),),
+    samples=unary(-4, 4), ref="DLMF 4.20",
+)  # fmt: skip
+cos = elementwise(
+    np.cos, emit="np.cos(x)", vector_math="cos", partials=lambda out, x: (-np.sin(x),),
+    samples=unary(-4, 4), ref="DLMF 4.20",
+)  # fmt: skip
+tan = elementwise(
+    np.tan, emit="np.tan(x)", vector_math="tan", partials=lambda out, x: (1 + out * out,),
+    samples=unary(-1, 1), ref="DLMF 4.20",
+)  # fmt: skip
+arcsin = elementwise(
+    np.arcsin, emit="np.arcsin(x)", vector_math="asin",
+    partials=lambda out, x: (1 / np.sqrt(1 - x * x),),
+    samples=unary(-0.9, 0.9), ref="DLMF 4.24", unbounded=True,
+)  # fmt: skip
+arccos = elementwise(
+    np.arccos, emit="np.arccos(x)", vector_math="acos",
+    partials=lambda out, x: (-1 / np.sqrt(1 - x * x),),
+    samples=unary(-0.9, 0.9), ref="DLMF 4.24", unbounded=True,
+)  # fmt: skip
+arctan = elementwise(
+    np.arctan, emit="np.arctan(x)", vector_math="atan", partials=lambda out, x: (1 / (1 + x * x),),
+    samples=unary(-3, 3), ref="DLMF 4.24",
+)  # fmt: skip
+
+
+def _arctan2_pullback(cotangent: Any, out: Any, y: Any, x: Any) -> tuple[Any, Any]:
+    """Differentiate ``arctan2(y, x)``: x / (x² + y²), -y / (x² + y²)."""
+    scaled = cotangent / (x * x + y * y)
+    return scaled * x, -(scaled * y)
+
+
+arctan2 = elementwise(
+    np.arctan2, emit="np.arctan2(x, y)", vector_math="atan2", pullback=_arctan2_pullback,
+    samples=binary((0.3, 2), (-2, 2)), ref="DLMF 4.23", unbounded=True,
+)  # fmt: skip
+
+
+def _share(cotangent: Any, x: Any, y: Any) -> Any:
+    """Return the part of ``cotangent`` due to ``x`` in ``maximum(x, y)``: half of it at a tie."""
+    return np.where(x == y, 0.5 * cotangent, np.where(x > y, cotangent, 0.0))
+
+
+maximum = elementwise(
+    np.maximum,
+    # A NaN on either side wins, as in NumPy.
+    emit="x if (x >= y) | (x != x) else y",
+    pullback=lambda cotangent, out, x, y: (_share(cotangent, x, y), _share(cotangent, y, x)),
+    samples=(
+        *binary((-2, 2), (-3, 3.1)),
+        Sample((np.array([1.0, 2.0]), np.array([1.0, 0.0])), differentiable=False),
+    ),
+    convention="ties share the cotangent evenly",
+    selects=True,
+)
+minimum = elementwise(
+    np.minimum,
+    emit="x if (x <= y) | (x != x) else y",
+    pullback=lambda cotangent, out, x, y: (_share(cotangent, y, x), _share(cotangent, x, y)),
+    samples=(
+        *binary((-2, 2), (-3, 3.1)),
+        Sample((np.array([1.0, 2.0]), np.array([1.0, 0.0])), differentiable=False),
+    ),
+    convention="ties share the cotangent evenly",
+    selects=True,
+)
+
+
+def _logaddexp_pullback(cotangent: Any, out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Differentiate ``log(e^x + e^y)``: the logistic function of x - y, and of y - x."""
+    return cotangent * logistic(x - y), cotangent * logistic(y - x)
+
+
+logaddexp = elementwise(
+    np.logaddexp, emit="np.logaddexp(x, y)", vector_math="logaddexp", pullback=_logaddexp_pullback,
+    samples=binary((-2, 2), (-3, 3)),
+)  # fmt: skip
+
+
+def _logistic(x: Any) -> Any:
+    """Return ``1 / (1 + exp(-x))`` without overflow."""
+    decay = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, decay) / (1 + decay)
+
+
+logistic = elementwise(
+    _logistic,
+    name="logistic",
+    emit="1.0 / (1.0 + np.exp(-x))",
+    vector_math="logistic",
+    promote=lambda dtypes: tuple(np.exp.resolve_dtypes((*dtypes, None))),
+    partials=lambda out, x: (out * (1 - out),),
+    samples=unary(-4, 4),
+)
+
+
+def _choose(condition: Any, x: Any, y: Any) -> Any:
+    return np.where(condition, x, y)
+
+
+def _select_dtypes(dtypes: Any) -> tuple[np.dtype, ...]:
+    kinds = [np.dtype(d).type(0) if isinstance(d, np.dtype) else d(0) for d in dtypes[1:3]]
+    result = np.result_type(*kinds)
+    return (np.dtype(bool), result, result, result)
+
+
+select = elementwise(
+    _choose,
+    name="select",
+    emit="y if x else z",
+    promote=_select_dtypes,
+    pullback=lambda cotangent, out, condition, x, y: (
+        None,
+        np.where(condition, cotangent, 0.0),
+        np.where(condition, 0.0, cotangent),
+    ),
+    samples=(Sample((np.array([True, False, True]), real(-1, 1, (3,)), real(2, 3, (3,)))),),
+    selects=True,
+)
+
+
+def _masked_product(cotangent: Any, partial: Any) -> Any:
+    return np.where(cotangent == 0, 0, cotangent * np.where(cotangent == 0, 0, partial))
+
+
+masked_product = elementwise(
+    _masked_product,
+    name="masked_product",
+    emit="x * y if x != 0.0 else x",
+    promote=lambda dtypes: tuple(np.multiply.resolve_dtypes((*dtypes, None))),
+    pullback=lambda cotangent, out, masked, partial: (
+        masked_product(cotangent, np.where(masked == 0, 0.0, partial)),
+        cotangent * masked,
+    ),
+    samples=(Sample((np.array([2.0, -1.0, 3.0]), np.array([1.0, 2.0, 0.5]))),),
+    convention="0 where the first factor is 0, whatever the second: a dead branch of np.where",
+)
+
+equal = elementwise(
+    np.equal, emit="x == y", nondiff="a comparison is piecewise constant",
+    samples=binary((-2, 2), (-2, 2)),
+)  # fmt: skip
+not_equal = elementwise(
+    np.not_equal, emit="x != y", nondiff="a comparison is piecewise constant",
+    samples=binary((-2, 2), (-2, 2)),
+)  # fmt: skip
+less = elementwise(
+    np.less, emit="x < y", nondiff="a comparison is piecewise constant",
+    samples=binary((-2, 2), (-2, 2)),
+)  # fmt: skip
+less_equal = elementwise(
+    np.less_equal, emit="x <= y", nondiff="a comparison is piecewise constant",
+    samples=binary((-2, 2), (-2, 2)),
+)  # fmt: skip
+greater = elementwise(
+    np.greater, emit="x > y", nondiff="a comparison is piecewise constant",
+    samples=binary((-2, 2), (-2, 2)),
+)  # fmt: skip
+greater_equal = elementwise(
+    np.greater_equal, emit="x >= y", nondiff="a comparison is piecewise constant",
+    samples=binary((-2, 2), (-2, 2)),
+)  # fmt: skip
+
+_TRUTHS = (Sample((np.array([True, False, True, False]), np.array([True, True, False, False]))),)
+
+
+def _truths(dtypes: Any) -> tuple[np.dtype, ...]:
+    return (np.dtype(bool),) * (len(dtypes) + 1)
+
+
+logical_and = elementwise(
+    np.logical_and, emit="x & y", nondiff="truth values have no derivative",
+    promote=_truths, samples=_TRUTHS,
+)  # fmt: skip
+logical_or = elementwise(
+    np.logical_or, emit="x | y", nondiff="truth values have no derivative",
+    promote=_truths, samples=_TRUTHS,
+)  # fmt: skip
+logical_xor = elementwise(
+    np.logical_xor, emit="x != y", nondiff="truth values have no derivative",
+    promote=_truths, samples=_TRUTHS,
+)  # fmt: skip
+logical_not = elementwise(
+    np.logical_not, emit="not x", nondiff="truth values have no derivative",
+    promote=_truths, samples=(Sample((np.array([True, False]),)),),
+)  # fmt: skip
+bitwise_and = elementwise(
+    np.bitwise_and, emit="x & y", nondiff="acts on integers and truth values", samples=_TRUTHS
+)
+bitwise_or = elementwise(
+    np.bitwise_or, emit="x | y", nondiff="acts on integers and truth values", samples=_TRUTHS
+)
+bitwise_xor = elementwise(
+    np.bitwise_xor, emit="x ^ y", nondiff="acts on integers and truth values", samples=_TRUTHS
+)
+invert = elementwise(
+    np.invert, emit="~x", nondiff="acts on integers and truth values",
+    samples=(Sample((np.array([True, False]),)), Sample((np.array([3, -4]),))),
+)  # fmt: skip
+isnan = elementwise(
+    np.isnan, emit="x != x", nondiff="a test is piecewise constant",
+    samples=(Sample((np.array([1.0, np.nan, np.inf]),)),),
+)  # fmt: skip
+isinf = elementwise(
+    np.isinf, emit="np.isinf(x)", nondiff="a test is piecewise constant",
+    samples=(Sample((np.array([1.0, np.nan, np.inf]),)),),
+)  # fmt: skip
+isfinite = elementwise(
+    np.isfinite, emit="np.isfinite(x)", nondiff="a test is piecewise constant",
+    samples=(Sample((np.array([1.0, np.nan, np.inf]),)),),
+)  # fmt: skip
+floor = elementwise(
+    np.floor, emit="np.floor(x)", partials=lambda out, x: (0.0,),
+    samples=(Sample((np.array([-1.7, 0.2, 2.6]),)),), convention="0 everywhere",
+)  # fmt: skip
+ceil = elementwise(
+    np.ceil, emit="np.ceil(x)", partials=lambda out, x: (0.0,),
+    samples=(Sample((np.array([-1.7, 0.2, 2.6]),)),), convention="0 everywhere",
+)  # fmt: skip
+trunc = elementwise(
+    np.trunc, emit="np.trunc(x)", partials=lambda out, x: (0.0,),
+    samples=(Sample((np.array([-1.7, 0.2, 2.6]),)),), convention="0 everywhere",
+)  # fmt: skip
+rint = elementwise(
+    np.rint, emit="np.rint(x)", partials=lambda out, x: (0.0,),
+    samples=(Sample((np.array([-1.7, 0.2, 2.6]),)),), convention="0 everywhere",
+)  # fmt: skip

@@ -1,0 +1,56 @@
+"""The registry of ops and of the NumPy calls that lead to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from irgrad.errors import InternalError
+from irgrad.ir.op import Op
+
+OPS: dict[str, Op] = {}
+"""Every op by name, in order of declaration."""
+
+UFUNCS: dict[Any, Callable[..., Any]] = {}
+"""What a call of a NumPy or SciPy ufunc on a traced value does."""
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""What a call of any other NumPy function on a traced value does."""
+
+METHODS: dict[str, Callable[..., Any]] = {}
+"""Methods of ndarray, and of traced values, by name."""
+
+REDUCERS: dict[Any, Callable[..., Any]] = {}
+"""What ``ufunc.reduce`` means: ``np.add.reduce`` is ``np.sum``."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def declare(op: Op) -> Op:
+    """Enter ``op`` into the registry and return it."""
+    if op.name in OPS:
+        raise InternalError(f"two ops are named {op.name}")
+    OPS[op.name] = op
+    return op
+
+
+def spelling(*functions: Any, method: str | None = None) -> Callable[[Function], Function]:
+    """Register the decorated function as the meaning of NumPy ``functions`` on traced values.
+
+    The decorated function has NumPy's signature and is written in plain NumPy and ops, so it also
+    runs on ndarrays.
+    """
+
+    def register(meaning: Function) -> Function:
+        for function in functions:
+            table = UFUNCS if isinstance(function, np.ufunc) else FUNCTIONS
+            if function in table:
+                raise InternalError(f"{function} is spelled twice")
+            table[function] = meaning
+        if method is not None:
+            METHODS[method] = meaning
+        return meaning
+
+    return register

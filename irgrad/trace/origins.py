@@ -1,0 +1,54 @@
+"""Finding the user's line behind a traced operation."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import CodeType, FrameType
+
+import numpy as np
+
+from irgrad.errors import Location
+from irgrad.ir.origin import Origin
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_NUMPY = str(Path(np.__file__).resolve().parent)
+_MODELS = str(Path(_PACKAGE) / "nn")  # models are written as a user would write them
+
+_foreign: dict[CodeType, bool] = {}
+_interned: dict[tuple[tuple[CodeType, int], ...], Origin] = {}
+
+BOUNDARY = "run_traced"
+"""The name of the function between irgrad and the user's: a chain of calls ends there."""
+
+
+def _is_users(code: CodeType) -> bool:
+    known = _foreign.get(code)
+    if known is None:
+        name = code.co_filename
+        inside = name.startswith(_PACKAGE) and not name.startswith(_MODELS)
+        known = _foreign[code] = not inside and not name.startswith(_NUMPY)
+    return known
+
+
+def origin_here() -> Origin:
+    """Return the origin of the operation being recorded; cost linear in the depth of calls."""
+    frame: FrameType | None = sys._getframe(1)
+    sites: list[tuple[CodeType, int]] = []
+    while frame is not None:
+        code = frame.f_code
+        if _is_users(code):
+            sites.append((code, frame.f_lasti))
+        elif code.co_name == BOUNDARY:
+            break
+        frame = frame.f_back
+    key = tuple(sites)
+    origin = _interned.get(key)
+    if origin is None:
+        origin = _interned[key] = Origin(key)
+    return origin
+
+
+def location_here() -> Location | None:
+    """Return the user's line that is running now."""
+    return origin_here().location()

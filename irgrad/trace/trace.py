@@ -1,0 +1,73 @@
+"""``trace``: run a function on tracers and return the graph it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from irgrad.ir import dims
+from irgrad.ir.dims import Assumptions
+from irgrad.ir.graph import Graph, Node
+from irgrad.ir.types import ArrayType
+from irgrad.trace.tracer import Trace, Tracer, as_node
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What is known of an argument: its name, its type, and whether its scalar is a weak one."""
+
+    name: str
+    type: ArrayType
+    weak: type | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A traced function: its graph, the arrays it captured, and what it returned besides."""
+
+    graph: Graph
+    captured: tuple[Any, ...]
+    structure: Any
+
+
+def run_traced(
+    function: Callable[..., Any],
+    specs: Sequence[InputSpec],
+    flatten: Callable[[Any], tuple[list[Any], Any]],
+    *,
+    hints: Mapping[str, int],
+    name: str,
+) -> Traced:
+    """Trace ``function(*tracers)``, whose result ``flatten`` turns into leaves and a structure.
+
+    Raises: TracingError, with the user's line, where the function can't be traced.
+    """
+    trace = Trace(Assumptions(dict(hints)))
+    with dims.assuming(trace.assumptions):
+        try:
+            arguments = [trace.input(spec.name, spec.type, spec.weak) for spec in specs]
+            leaves, structure = flatten(function(*arguments))
+            outputs = tuple(as_node(trace, leaf) for leaf in leaves)
+        finally:
+            trace.open = False
+    return Traced(
+        finished(trace, outputs, name),
+        tuple(array for array, _ in trace.captured.values()),
+        structure,
+    )
+
+
+def finished(trace: Trace, outputs: tuple[Node, ...], name: str) -> Graph:
+    """Return the graph that a trace has recorded."""
+    return Graph(
+        tuple(trace.inputs),
+        tuple(trace.nodes),
+        outputs,
+        trace.assumptions.hints,
+        tuple(trace.assumptions.guards),
+        name,
+    )
+
+
+__all__ = ["InputSpec", "Traced", "Tracer", "finished", "run_traced"]

@@ -1,0 +1,469 @@
+"""The tracer: a stand-in for an array that records what is done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import (
+    ConcreteValueError,
+    EscapedTracerError,
+    IrgradError,
+    Location,
+    MutationError,
+    UnsupportedCallError,
+)
+from irgrad.ir import dims
+from irgrad.ir.graph import NO_PARAMS, Node
+from irgrad.ir.op import Op
+from irgrad.ir.origin import Origin
+from irgrad.ir.types import ArrayType
+from irgrad.ops.create import constant, convert, input_, item, size
+from irgrad.ops.operand import NumPyOperand
+from irgrad.ops.registry import METHODS
+from irgrad.trace.origins import location_here, origin_here
+from irgrad.trace.sizes import TracedSize
+
+WEAK_OPERATORS = frozenset(
+    "add subtract multiply divide negative positive power absolute floor_divide remainder".split()
+)
+_ELEMENT_LIMIT = 4096
+
+
+class Trace:
+    """A graph under construction.
+
+    ``assumptions`` answer questions about sizes; ``origin`` fixes the origin of the nodes being
+    made (a pass sets it), otherwise the user's line is looked up.
+    """
+
+    def __init__(self, assumptions: dims.Assumptions) -> None:
+        self.assumptions = assumptions
+        self.nodes: list[Node] = []
+        self.inputs: list[Node] = []
+        self.captured: dict[int, tuple[Any, Node]] = {}
+        self.origin: Origin | None = None
+        self.open = True
+        self._scalars: dict[Any, Node] = {}
+
+    def record(self, op: Op, inputs: tuple[Node, ...], params: Mapping[str, Any]) -> Node:
+        """Append a node, its type inferred from its inputs'."""
+        origin = self.origin or origin_here()
+        try:
+            type = op.infer(*[node.type for node in inputs], **params)
+        except IrgradError as error:
+            raise located(error, origin.location()) from None
+        node = Node(op, inputs, params, type, origin)
+        self.nodes.append(node)
+        return node
+
+    def input(self, name: str, type: ArrayType, weak: type | None = None) -> Tracer:
+        """Add an argument."""
+        params = {"name": name, "type": type, "position": len(self.inputs)}
+        node = Node(input_, (), params, type, self.origin)
+        self.nodes.append(node)
+        self.inputs.append(node)
+        return Tracer(self, node, weak)
+
+    def scalar(self, value: Any, dtype: np.dtype) -> Node:
+        """Return the node of a constant scalar, one a value and dtype."""
+        array = np.asarray(value).astype(dtype)[()]
+        key = (dtype, array.tobytes())
+        node = self._scalars.get(key)
+        if node is None:
+            node = self.record(constant, (), {"value": array})
+            self._scalars[key] = node
+        return node
+
+    def size(self, dim: dims.Dim, dtype: Any = np.float64) -> Tracer:
+        """Return a size as a traced number, as weak as the Python ``int`` it stands for."""
+        node = self.record(size, (), {"dim": dim, "dtype": np.dtype(dtype)})
+        return Tracer(self, node, weak=int)
+
+    def capture(self, array: np.ndarray) -> Node:
+        """Return the input that carries an array of the user's that is no argument.
+
+        Captured arrays are read again on every call, so a mutated one never goes stale.
+        """
+        known = self.captured.get(id(array))
+        if known is None:
+            name = f"captured_{len(self.captured)}"
+            tracer = self.input(name, ArrayType(array.dtype, array.shape))
+            known = self.captured[id(array)] = (array, tracer.node)
+        return known[1]
+
+
+def located(error: IrgradError, location: Location | None) -> IrgradError:
+    """Return the error with the user's line, where it has none yet."""
+    if error.location is None:
+        error.location = location
+    return error
+
+
+class Tracer(NumPyOperand):
+    """A traced array or scalar.
+
+    ``weak`` is the Python type of a scalar that takes the other operand's dtype (NEP 50), else
+    None. A tracer made by basic indexing or another view of ``base`` follows writes to it.
+    """
+
+    __slots__ = ("_node", "_view", "trace", "version", "weak")
+
+    def __init__(self, trace: Trace, node: Node, weak: type | None = None) -> None:
+        self.trace = trace
+        self._node = node
+        self.weak = weak
+        self.version = 0
+        self._view: _ViewOf | None = None
+
+    @property
+    def node(self) -> Node:
+        """The node that holds the present value."""
+        if not self.trace.open:
+            raise EscapedTracerError(
+                "a traced value is used after the function that traced it has returned",
+                remedy="return it from the function instead of storing it outside",
+                location=location_here(),
+            )
+        view = self._view
+        if view is not None and view.base.version != view.version:
+            view.base.node  # noqa: B018 - brings the base up to date first
+            self._node = view.read(view.base)._node
+            view.version = view.base.version
+        return self._node
+
+    @property
+    def type(self) -> ArrayType:
+        """The dtype and the shape in the IR's sizes."""
+        return self.node.array_type
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The shape; a symbolic size is a ``TracedSize``."""
+        return tuple(
+            TracedSize(dim, self.trace) if isinstance(dim, dims.Size) else dim
+            for dim in self.type.shape
+        )
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype."""
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.type.shape)
+
+    @property
+    def size(self) -> Any:
+        """The number of elements."""
+        dim = self.type.size
+        return TracedSize(dim, self.trace) if isinstance(dim, dims.Size) else dim
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - NumPy's name
+        """The transpose."""
+        return METHODS["transpose"](self)
+
+    def bind(self, op: Op, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+        """Record ``op`` on ``operands``: tracers, arrays of the user's, Python numbers."""
+        trace = self.trace
+        if op.promote is not None:
+            nodes, weak = self._promoted(op, operands)
+        else:
+            nodes = tuple([as_node(trace, operand) for operand in operands])
+            weak = None
+        node = trace.record(op, nodes, params or NO_PARAMS)
+        if isinstance(node.type, tuple):
+            return tuple(
+                Tracer(trace, trace.record(item, (node,), {"index": index}))
+                for index in range(len(node.type))
+            )
+        return Tracer(trace, node, weak)
+
+    def _promoted(self, op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Node, ...], type | None]:
+        trace = self.trace
+        prepared = [readied(operand) for operand in operands]
+        kinds = [dtype_or_weak(operand) for operand in prepared]
+        assert op.promote is not None
+        try:
+            dtypes = op.promote(kinds)
+        except IrgradError as error:
+            raise located(error, location_here()) from None
+        nodes = tuple(
+            [
+                as_node(trace, operand, dtype)
+                for operand, dtype in zip(prepared, dtypes, strict=False)
+            ]
+        )
+        weak = None
+        if op.name in WEAK_OPERATORS and all(isinstance(kind, type) for kind in kinds):
+            weak = float if dtypes[-1].kind == "f" else complex if dtypes[-1].kind == "c" else int
+        return nodes, weak
+
+    def call_ufunc_with_options(
+        self,
+        ufunc: np.ufunc,
+        meaning: Callable[..., Any],
+        inputs: tuple[Any, ...],
+        options: dict[str, Any],
+    ) -> Any:
+        """Apply a ufunc called with ``out=``, ``where=`` or ``dtype=``."""
+        out = options.pop("out", None)
+        where = options.pop("where", True)
+        dtype = options.pop("dtype", None)
+        for neutral in ("casting", "order", "subok"):
+            options.pop(neutral, None)
+        if options:
+            return super().call_ufunc_with_options(ufunc, meaning, inputs, options)
+        if dtype is not None:
+            inputs = tuple(convert(readied(x), dtype=np.dtype(dtype)) for x in inputs)
+        result = meaning(*inputs)
+        target = out[0] if isinstance(out, tuple) else out
+        if where is not True:
+            if target is None:
+                raise UnsupportedCallError(
+                    f"np.{ufunc.__name__} with where= leaves elements undefined without out=",
+                    remedy="use np.where on the result, or give out=",
+                    location=location_here(),
+                )
+            result = np.where(where, result, target)
+        if target is None:
+            return result
+        if not isinstance(target, Tracer):
+            raise MutationError(
+                f"np.{ufunc.__name__}(..., out=array) would write a traced value into a plain "
+                "array",
+                remedy="drop out= and use the result",
+                location=location_here(),
+            )
+        target.assign(result)
+        return target
+
+    def lift(self, value: Any) -> Tracer:
+        """Return an array or a number of the user's as a tracer of the same trace."""
+        return Tracer(self.trace, as_node(self.trace, value))
+
+    def assign(self, value: Any) -> None:
+        """Replace all elements in place: ``a[...] = value``."""
+        self[...] = value
+
+    def rebind(self, node: Node) -> None:
+        """Take on a new value, as a write in place does; views of it follow."""
+        view = self._view
+        if view is not None:
+            view.base.rebind(view.write(view.base, Tracer(self.trace, node))._node)
+            view.version = view.base.version
+        elif self._node.op is input_:
+            raise MutationError(
+                f"the function writes into its argument {self._node.params['name']!r}",
+                remedy="copy it first: x = x.copy()",
+                location=location_here(),
+            )
+        self._node = node
+        self.version += 1
+
+    def view_of(self, base: Tracer, read: Any, write: Any) -> Tracer:
+        """Make this tracer a view of ``base``: ``read(base)``, and back by ``write(base, v)``."""
+        self._view = _ViewOf(base, read, write, base.version)
+        return self
+
+    def __getitem__(self, key: Any) -> Any:
+        return METHODS["__getitem__"](self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        METHODS["__setitem__"](self, key, value)
+
+    def _in_place(self, value: Any) -> Tracer:
+        if self.ndim == 0 and self._view is None:
+            return value  # type: ignore[no-any-return]  # Python numbers are immutable
+        if value.dtype != self.dtype and not np.can_cast(value.dtype, self.dtype, "same_kind"):
+            raise MutationError(
+                f"can't write {value.dtype} into {self.dtype} in place",
+                remedy="write a = a + b, or convert with .astype",
+                location=location_here(),
+            )
+        self.rebind(_filled(self, value))
+        return self
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place(self + other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place(self - other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place(self * other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place(self / other)
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._in_place(self**other)
+
+    def __len__(self) -> Any:
+        if not self.type.shape:
+            raise TypeError("len() of a traced scalar")
+        return dims.concrete(self.type.shape[0])
+
+    def __iter__(self) -> Any:
+        if not self.type.shape:
+            raise TypeError("iteration over a traced scalar")
+        return (self[i] for i in range(len(self)))
+
+    def _refuse(self, action: str, remedy: str) -> ConcreteValueError:
+        return ConcreteValueError(
+            f"{action} needs the number of a traced value ({self._node.type}), which is only "
+            "known when the compiled function runs",
+            remedy=remedy,
+            location=location_here(),
+        )
+
+    def __bool__(self) -> bool:
+        raise self._refuse(
+            "a truth test (if, while, and, or, not)",
+            "select with np.where(condition, a, b); branch with irgrad.cond, loop with "
+            "irgrad.while_loop; or name the argument in static_argnames",
+        )
+
+    def __float__(self) -> float:
+        raise self._refuse("float()", "leave it a traced value; math.sin(x) becomes np.sin(x)")
+
+    def __complex__(self) -> complex:
+        raise self._refuse("complex()", "leave it a traced value")
+
+    def __int__(self) -> int:
+        raise self._refuse("int()", "use np.floor or .astype(int), or a static argument")
+
+    def __index__(self) -> int:
+        raise self._refuse(
+            "an index or range()", "use an integer array as index, or a static argument"
+        )
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return np.round(self, digits or 0)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        """Return an object array of this tracer's elements, for ``np.array([a, b])``.
+
+        NumPy's array constructors see a traced value only so; ops understand such arrays.
+        """
+        if dtype is not None and np.dtype(dtype) != np.dtype(object):
+            raise self._refuse(
+                f"np.array(..., dtype={np.dtype(dtype)}) or a write into a plain array",
+                "build arrays of traced values with np.stack or np.concatenate, or start from "
+                "np.zeros_like(x)",
+            )
+        shape = tuple(map(dims.concrete, self.type.shape))
+        if int(np.prod(shape)) > _ELEMENT_LIMIT:
+            raise self._refuse(
+                f"making a plain array of {int(np.prod(shape))} elements",
+                "join traced arrays with np.stack or np.concatenate",
+            )
+        elements = np.empty(shape, object)
+        for index in np.ndindex(*shape):
+            elements[index] = self[index] if shape else self
+        return elements
+
+    def item(self, *index: int) -> Any:
+        """Return one element, traced."""
+        raise self._refuse(".item()", "index it: x[i]")
+
+    def tolist(self) -> Any:
+        """Return nested lists of traced scalars."""
+        return [row.tolist() for row in self] if self.ndim else self
+
+    def __deepcopy__(self, memo: Any) -> Tracer:
+        return Tracer(self.trace, self.node, self.weak)
+
+    def __repr__(self) -> str:
+        return f"<traced {self._node.type} from {self._node.op.name}>"
+
+
+class _ViewOf:
+    """How a view reads its base and writes back into it."""
+
+    __slots__ = ("base", "read", "version", "write")
+
+    def __init__(self, base: Tracer, read: Any, write: Any, version: int) -> None:
+        self.base = base
+        self.read = read
+        self.write = write
+        self.version = version
+
+
+def _filled(target: Tracer, value: Any) -> Node:
+    """Return ``value`` converted and broadcast to the type of ``target``."""
+    if value.type.dtype != target.type.dtype:
+        value = convert(value, dtype=target.type.dtype)
+    if value.type.shape != target.type.shape:
+        value = np.broadcast_to(value, target.shape)
+    return value.node  # type: ignore[no-any-return]
+
+
+def readied(operand: Any) -> Any:
+    """Return an operand as a tracer, an ndarray, a NumPy scalar or a Python number."""
+    if isinstance(operand, Tracer | int | float | complex | np.generic):
+        return operand
+    if isinstance(operand, TracedSize):
+        return operand.trace.size(operand.dim)
+    array = np.asarray(operand)
+    if array.dtype != object:
+        return array
+    return joined(array)
+
+
+def joined(array: np.ndarray) -> Any:
+    """Return the traced array that an object array of traced scalars stands for."""
+    if array.ndim == 0:
+        element = array[()]
+        if isinstance(element, Tracer):
+            return element
+        raise UnsupportedCallError(
+            f"an array of {type(element).__name__} objects has no numbers in it",
+            remedy="pass arrays of numbers",
+            location=location_here(),
+        )
+    if array.shape[0] == 0:
+        return np.zeros(array.shape)
+    return np.stack([readied(row) for row in array])
+
+
+def dtype_or_weak(operand: Any) -> Any:
+    """Return the dtype of an operand, or the Python type of a weak one."""
+    if isinstance(operand, Tracer):
+        return operand.weak or operand.type.dtype
+    if isinstance(operand, bool):
+        return np.dtype(bool)
+    if isinstance(operand, np.generic | np.ndarray):
+        return operand.dtype
+    return type(operand)
+
+
+def as_node(trace: Trace, operand: Any, dtype: np.dtype | None = None) -> Node:
+    """Return the node of an operand, converted to ``dtype``."""
+    operand = readied(operand)
+    if isinstance(operand, Tracer):
+        if operand.trace is not trace:
+            raise EscapedTracerError(
+                "traced values of two different functions meet",
+                remedy="pass the value as an argument instead of storing it outside",
+                location=location_here(),
+            )
+        node = operand.node
+        if dtype is not None and node.array_type.dtype != dtype:
+            if node.op is constant:
+                return trace.scalar(node.params["value"], dtype)
+            if node.op is size:
+                return trace.record(size, (), {"dim": node.params["dim"], "dtype": dtype})
+            return trace.record(convert, (node,), {"dtype": dtype})
+        return node
+    if isinstance(operand, np.ndarray) and operand.ndim:
+        node = trace.capture(operand)
+        if dtype is not None and operand.dtype != dtype:
+            return trace.record(convert, (node,), {"dtype": dtype})
+        return node
+    return trace.scalar(operand, dtype or np.asarray(operand).dtype)
