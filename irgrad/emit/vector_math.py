@@ -1,0 +1,99 @@
+"""The vector-math kernels: elementary functions that LLVM vectorises inside a loop.
+
+A kernel is the text of one plain Python function of one or two scalars, kept in the template
+folder as `vector_math/<function>.py.jinja`, without its decorator. An emitted file holds the
+kernels it uses, each below `@njit(**EXACT)` (or `@njit(**STRICT)` for a strict one):
+
+    EXACT = dict(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+    STRICT = dict(cache=True, nogil=True, error_model="numpy")
+
+The bounds below are proven against mpmath by the tests.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from irgrad.emit.templates import template_folder
+
+__all__ = ["KERNELS", "Kernel", "closure", "kernel", "source"]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One vector-math function.
+
+    name: what it computes, `exp`; dtype: of its arguments and result; function: its identifier
+    in the emitted file; requires: the functions it calls; ulp: a bound on its error in units in
+    the last place of the result; strict: whether it must be compiled without contraction.
+    """
+
+    name: str
+    dtype: Literal["float64", "float32"]
+    function: str
+    requires: tuple[str, ...]
+    ulp: float
+    strict: bool = False
+
+
+def _float64(name: str, ulp: float, *requires: str) -> Kernel:
+    return Kernel(name, "float64", name, requires, ulp)
+
+
+KERNELS: tuple[Kernel, ...] = (
+    _float64("exp", 1.0),
+    _float64("log", 1.0),
+    _float64("tanh", 1.5, "exp"),
+    _float64("logistic", 2.0, "exp"),
+    _float64("log1p", 1.5),
+    _float64("softplus", 2.0, "exp"),
+)
+
+_BY_NAME: dict[tuple[str, str], Kernel] = {
+    (entry.name, entry.dtype): entry for entry in KERNELS
+}
+_BY_FUNCTION = {entry.function: entry for entry in KERNELS}
+
+
+def kernel(name: str, dtype: str) -> Kernel | None:
+    """Return the kernel that computes `name` in `dtype`, or None where there is none."""
+    return _BY_NAME.get((name, dtype))
+
+
+@cache
+def source(function: str) -> str:
+    """Return the text of a kernel, from `def` to its last newline, without a decorator.
+
+    Raises: KeyError: no kernel has this function name.
+    """
+    entry = _BY_FUNCTION[function]
+    path = template_folder() / "vector_math" / f"{entry.function}.py.jinja"
+    return path.read_text(encoding="utf-8")
+
+
+def closure(functions: Iterable[str]) -> tuple[str, ...]:
+    """Return kernels and all they call, each after what it calls, in the registry's order.
+
+    Raises: KeyError: no kernel has one of these function names.
+    """
+    wanted: set[str] = set()
+    waiting = list(functions)
+    while waiting:
+        entry = _BY_FUNCTION[waiting.pop()]
+        if entry.function not in wanted:
+            wanted.add(entry.function)
+            waiting.extend(entry.requires)
+    ordered: list[str] = []
+    for entry in KERNELS:
+        if entry.function in wanted:
+            _append_after_requirements(entry, ordered)
+    return tuple(ordered)
+
+
+def _append_after_requirements(entry: Kernel, ordered: list[str]) -> None:
+    """Append a kernel's function to `ordered`, what it calls first. Calls go a few levels deep."""
+    for required in entry.requires:
+        _append_after_requirements(_BY_FUNCTION[required], ordered)
+    if entry.function not in ordered:
+        ordered.append(entry.function)

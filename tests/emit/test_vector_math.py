@@ -1,0 +1,253 @@
+"""The vector-math kernels against mpmath, in ulp, jitted inside a loop and as plain Python."""
+
+import ast
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from numba import njit
+
+from irgrad.emit.templates import template_folder
+from irgrad.emit.vector_math import KERNELS, Kernel, closure, kernel, source
+
+STRICT: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+EXACT: dict[str, Any] = STRICT | {"fastmath": {"contract"}}
+LOOP: dict[str, Any] = STRICT | {"fastmath": {"reassoc", "contract", "nsz"}}
+
+INF = math.inf
+NAN = math.nan
+TINY = 5e-324
+HUGE = 1.7976931348623157e308
+
+# One entry per kernel name: the function in mpmath, and where to sample it (intervals for each
+# argument) beside the whole range of exponents.
+Interval = tuple[float, float]
+CASES: dict[str, tuple[Callable[..., Any], list[Interval]]] = {
+    "exp": (mpmath.exp, [(-1, 1), (-20, 20), (-746, 710), (-746, -707)]),
+    "log": (mpmath.log, [(0.5, 2), (0.99, 1.01), (0, 100)]),
+    "tanh": (mpmath.tanh, [(-1, 1), (0.6, 0.7), (-20, 20)]),
+    "logistic": (lambda x: 1 / (1 + mpmath.exp(-x)), [(-4, 4), (-40, 40), (-746, -600)]),
+    "log1p": (mpmath.log1p, [(-0.4, 0.6), (-1, 1), (-1e-3, 1e-3), (0, 100)]),
+    "softplus": (lambda x: mpmath.log1p(mpmath.exp(x)), [(-4, 4), (-40, 40), (-746, -600)]),
+}
+
+# Arguments whose exact result is written down here.
+SPECIAL: dict[str, list[tuple[tuple[float, ...], float]]] = {
+    "exp": [((0.0,), 1.0), ((-0.0,), 1.0), ((INF,), INF), ((-INF,), 0.0), ((NAN,), NAN),
+            ((709.7827128933841,), INF),
+            ((-745.1332191019411,), TINY), ((-745.1332191019412,), 0.0), ((HUGE,), INF)],
+    "log": [((0.0,), -INF), ((-0.0,), -INF), ((1.0,), 0.0), ((-1.0,), NAN), ((-INF,), NAN),
+            ((INF,), INF), ((NAN,), NAN), ((-TINY,), NAN)],
+    "tanh": [((0.0,), 0.0), ((-0.0,), -0.0), ((INF,), 1.0), ((-INF,), -1.0), ((NAN,), NAN),
+             ((TINY,), TINY), ((-25.0,), -1.0), ((HUGE,), 1.0)],
+    "logistic": [((0.0,), 0.5), ((INF,), 1.0), ((-INF,), 0.0), ((NAN,), NAN), ((HUGE,), 1.0),
+                 ((-HUGE,), 0.0), ((TINY,), 0.5)],
+    "log1p": [((0.0,), 0.0), ((-0.0,), -0.0), ((-1.0,), -INF), ((-1.5,), NAN), ((INF,), INF),
+              ((-INF,), NAN), ((NAN,), NAN), ((TINY,), TINY), ((-TINY,), -TINY)],
+    "softplus": [((INF,), INF), ((-INF,), 0.0), ((NAN,), NAN), ((HUGE,), HUGE), ((-HUGE,), 0.0)],
+}  # fmt: skip
+
+NAMES = [entry.function for entry in KERNELS]
+ENTRY = {entry.function: entry for entry in KERNELS}
+
+
+def executed(decorate: Callable[[Kernel, Any], Any]) -> dict[str, Any]:
+    """Execute every kernel's text, decorated, in one namespace as an emitted file would."""
+    namespace: dict[str, Any] = {"np": np}
+    for function in closure(NAMES):
+        exec(compile(source(function), f"{function}.py", "exec"), namespace)
+        namespace[function] = decorate(ENTRY[function], namespace[function])
+    return namespace
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, Any]:
+    return executed(lambda entry, function: function)
+
+
+@pytest.fixture(scope="module")
+def jitted() -> dict[str, Any]:
+    return executed(lambda entry, f: njit(**(STRICT if entry.strict else EXACT))(f))
+
+
+def looped(function: Any, arity: int) -> Callable[..., Any]:
+    """Return a loop over arrays that calls a kernel, compiled as emitted loops are."""
+    if arity == 1:
+
+        @njit(**LOOP)
+        def unary(x, out):
+            for i in range(x.shape[0]):
+                out[i] = function(x[i])
+
+        return unary
+
+    @njit(**LOOP)
+    def binary(x, y, out):
+        for i in range(x.shape[0]):
+            out[i] = function(x[i], y[i])
+
+    return binary
+
+
+def arity_of(function: str) -> int:
+    definition = ast.parse(source(function)).body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    return len(definition.args.args)
+
+
+class Loops:
+    """The compiled loop of each kernel, made on first use and kept: call(function, *arrays)."""
+
+    def __init__(self, jitted: dict[str, Any]) -> None:
+        self.jitted = jitted
+        self.made: dict[str, Callable[..., Any]] = {}
+
+    def __call__(self, function: str, *arguments: Any) -> Any:
+        if function not in self.made:
+            self.made[function] = looped(self.jitted[function], len(arguments))
+        arrays = [np.array(a, dtype=ENTRY[function].dtype) for a in arguments]
+        out = np.empty_like(arrays[0])
+        self.made[function](*arrays, out)
+        return out
+
+
+@pytest.fixture(scope="module")
+def loops(jitted: dict[str, Any]) -> Loops:
+    return Loops(jitted)
+
+
+def samples(entry: Kernel, count: int) -> list[Any]:
+    """Return test arguments: every exponent, the case's intervals, the awkward points."""
+    generator = np.random.default_rng(20240607)
+    dtype = np.dtype(entry.dtype)
+    integer = np.int64 if dtype == np.float64 else np.int32
+    top = int(np.array(np.inf, dtype).view(integer))
+    arity = arity_of(entry.function)
+    intervals = CASES[entry.name][1]
+    awkward = [0.0, 1.0, 0.5, 2.0, math.pi, math.pi / 2, math.e, math.sqrt(0.5), math.sqrt(2)]
+    info = np.finfo(dtype)
+    awkward += [info.tiny, info.smallest_subnormal, info.max, info.eps, info.eps / 2]
+    points = np.array(awkward, dtype)
+    with np.errstate(over="ignore"):
+        outward = np.nextafter(points, dtype.type(np.inf))
+    points = np.concatenate([points, outward, np.nextafter(points, dtype.type(0))])
+    points = np.concatenate([points, -points])
+    arrays = []
+    for position in range(arity):
+        whole = generator.integers(0, top, count).astype(integer).view(dtype)
+        whole = np.where(generator.random(count) < 0.5, whole, -whole)
+        parts = [whole] + [generator.uniform(*i, count).astype(dtype) for i in intervals]
+        edges = points if position == 0 else generator.permutation(points)
+        arrays.append(np.concatenate([edges, *parts]))
+    return [a[np.all([np.isfinite(b) for b in arrays], axis=0)] for a in arrays]
+
+
+def error_in_ulp(got: Any, exact: Any, dtype: Any) -> float:
+    """Return |got - exact| in units in the last place of exact; inf where one is not finite."""
+    digits, least, top = (53, -1074, 1024) if dtype == "float64" else (24, -149, 128)
+    if math.isnan(got):
+        return 0.0 if isinstance(exact, mpmath.mpc) or mpmath.isnan(exact) else INF
+    if isinstance(exact, mpmath.mpc) or mpmath.isnan(exact):
+        return INF
+    largest = mpmath.ldexp(1 - mpmath.ldexp(1, -digits - 1), top)
+    if abs(exact) >= largest:
+        return 0.0 if got == (INF if exact > 0 else -INF) else INF
+    if math.isinf(got):
+        return INF
+    exponent = mpmath.frexp(exact)[1] if exact else least
+    unit = mpmath.ldexp(1, max(exponent - digits, least))
+    return float(abs(mpmath.mpf(float(got)) - exact) / unit)
+
+
+@pytest.mark.parametrize("function", NAMES)
+def test_error_stays_within_the_stated_bound(
+    function: str, loops: Loops, record_property: Callable[[str, object], None]
+) -> None:
+    entry = ENTRY[function]
+    assert entry.ulp <= 2.0
+    arguments = samples(entry, 400)
+    got = loops(function, *arguments)
+    worst = (-1.0, ())
+    with mpmath.workprec(140):
+        for result, point in zip(got, zip(*arguments, strict=True), strict=True):
+            try:
+                exact = CASES[entry.name][0](*(mpmath.mpf(float(p)) for p in point))
+            except (ValueError, ZeroDivisionError):
+                continue  # a pole or outside the domain: among the special values
+            worst = max(worst, (error_in_ulp(result, exact, entry.dtype), point))
+    record_property("max_ulp", worst[0])
+    print(f"{function}: {worst[0]:.3f} ulp at {worst[1]}")
+    assert worst[0] <= entry.ulp, worst
+
+
+@pytest.mark.parametrize("function", NAMES)
+def test_special_values_are_exact(function: str, loops: Loops, plain: dict[str, Any]) -> None:
+    entry = ENTRY[function]
+    dtype = np.dtype(entry.dtype).type
+    for point, expected in SPECIAL[entry.name]:
+        arguments = [dtype(p) for p in point]
+        columns = [[a] * 9 for a in arguments]  # long enough to enter the vector loop
+        for result in (*loops(function, *columns)[[0, 8]], plain[function](*arguments)):
+            assert np.array_equal(result, dtype(expected), equal_nan=True), (point, result)
+            if expected == 0.0:
+                assert math.copysign(1.0, result) == math.copysign(1.0, expected), point
+
+
+@pytest.mark.parametrize("function", NAMES)
+def test_plain_python_agrees_with_the_jitted_loop(
+    function: str, loops: Loops, plain: dict[str, Any]
+) -> None:
+    entry = ENTRY[function]
+    arguments = [a[::7] for a in samples(entry, 20)]
+    got = loops(function, *arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = np.array([plain[function](*p) for p in zip(*arguments, strict=True)])
+    both = np.isnan(got) & np.isnan(expected)
+    same = both | (got == expected)
+    assert expected.dtype == got.dtype
+    apart, expected = got[~same], expected[~same]
+    assert np.isfinite(apart).all()
+    assert (np.abs(apart - expected) <= np.spacing(np.abs(expected))).all()
+
+
+def test_every_kernel_has_one_template_and_each_template_one_kernel() -> None:
+    files = {path.name for path in (template_folder() / "vector_math").glob("*.jinja")}
+    assert files == {f"{name}.py.jinja" for name in NAMES}
+
+
+@pytest.mark.parametrize("function", NAMES)
+def test_source_is_one_documented_function_that_calls_what_it_requires(function: str) -> None:
+    tree = ast.parse(source(function))
+    (definition,) = tree.body
+    assert isinstance(definition, ast.FunctionDef)
+    assert definition.name == function
+    assert ast.get_docstring(definition)
+    assert source(function).startswith(f"def {function}(")
+    called = {n.func.id for n in ast.walk(tree)
+              if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # fmt: skip
+    assert called - {"abs"} == set(ENTRY[function].requires)
+
+
+def test_closure_puts_what_is_called_first_in_a_fixed_order() -> None:
+    assert closure(["tanh"]) == ("exp", "tanh")
+    assert closure(["softplus", "tanh"]) == closure(["tanh", "softplus", "exp"])
+    for function in NAMES:
+        ordered = closure([function])
+        assert ordered[-1] == function
+        for position, called in enumerate(ordered):
+            assert set(ENTRY[called].requires) <= set(ordered[:position])
+
+
+def test_unknown_names_have_no_kernel() -> None:
+    assert kernel("exp", "float64") is ENTRY["exp"]
+    assert kernel("exp", "complex128") is None
+    assert kernel("no such function", "float64") is None
+    with pytest.raises(KeyError):
+        source("no_such_function")
+    with pytest.raises(KeyError):
+        closure(["no_such_function"])
