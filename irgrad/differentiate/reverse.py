@@ -1,0 +1,180 @@
+"""The pullback of a stretch of a trace: cotangents of outputs in, cotangents of inputs out.
+
+Reference: Griewank & Walther, Evaluating Derivatives (2008), chapter 3 (reverse mode).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.differentiate.cotangents import Cotangent
+from irgrad.errors import DifferentiationError
+from irgrad.ir.graph import Graph, Node, reachable
+from irgrad.ir import dims
+from irgrad.ir.op import Elementwise
+from irgrad.ir.types import ArrayType
+from irgrad.ops.create import item
+from irgrad.ops.elementwise import masked_product
+from irgrad.trace.trace import finished
+from irgrad.trace.tracer import Trace, Tracer
+
+
+def pull_back(
+    trace: Trace, seeds: Mapping[Node, Tracer], inputs: Sequence[Node]
+) -> list[Tracer | None]:
+    """Record the cotangents of ``inputs`` given those of some outputs, ``seeds``.
+
+    None stands for a cotangent that is zero because no path leads from the input to an output.
+    Linear in the nodes between the inputs and the outputs.
+
+    Raises: DifferentiationError where the path runs through an op without a derivative.
+    """
+    order = reachable(seeds)
+    active = _depending_on(order, inputs)
+    pending: dict[Node, Cotangent] = {node: Cotangent(seed) for node, seed in seeds.items()}
+    several: dict[Node, list[Tracer | None]] = {}
+    wanted = set(inputs)
+    totals: dict[Node, Tracer | None] = {}
+    origin = trace.origin
+    for node in reversed(order):
+        if node not in active:
+            continue
+        trace.origin = node.origin or origin
+        if isinstance(node.type, tuple):
+            results = several.pop(node, None)
+            if results is not None and any(result is not None for result in results):
+                _contribute(trace, node, results, False, active, pending)
+            continue
+        gathered = pending.pop(node, None)
+        if gathered is None:
+            continue
+        total = gathered.total(Tracer(trace, node))
+        if node in wanted:
+            totals[node] = total
+            continue
+        if total is None:
+            continue
+        if node.op is item:
+            source = node.inputs[0]
+            assert isinstance(source.type, tuple)
+            slots = several.setdefault(source, [None] * len(source.type))
+            index = node.params["index"]
+            known = slots[index]
+            slots[index] = total if known is None else known + total
+            continue
+        _contribute(trace, node, total, gathered.masked, active, pending)
+    trace.origin = origin
+    return [totals.get(node) for node in inputs]
+
+
+def _depending_on(order: Sequence[Node], inputs: Sequence[Node]) -> set[Node]:
+    """Return the nodes of ``order`` through which a derivative by ``inputs`` can flow."""
+    active = set(inputs)
+    for node in order:
+        if node in active or not any(operand in active for operand in node.inputs):
+            continue
+        if isinstance(node.type, tuple) or node.type.inexact:
+            active.add(node)
+    return active
+
+
+def _contribute(
+    trace: Trace,
+    node: Node,
+    cotangent: Any,
+    masked: bool,
+    active: set[Node],
+    pending: dict[Node, Cotangent],
+) -> None:
+    """Send the cotangent of ``node`` on to its operands."""
+    for operand, contribution in zip(
+        node.inputs, _contributions(trace, node, cotangent, masked), strict=True
+    ):
+        if contribution is None or operand not in active:
+            continue
+        if isinstance(contribution, int | float) and contribution == 0:
+            continue
+        slot = pending.get(operand)
+        if slot is None:
+            slot = pending[operand] = Cotangent()
+        slot.add(contribution, Tracer(trace, operand), masked or node.op.selects)
+
+
+def _contributions(trace: Trace, node: Node, cotangent: Any, masked: bool) -> Sequence[Any]:
+    op = node.op
+    if op.nondifferentiable:
+        raise DifferentiationError(
+            f"{op.name} has no derivative: {op.nondifferentiable}",
+            remedy="keep it off the path from the argument to the result, or give it a rule with "
+            "irgrad.custom_vjp",
+            location=node.origin.location() if node.origin else None,
+        )
+    operands = [
+        Tracer(trace, operand) if isinstance(operand.type, ArrayType) else operand
+        for operand in node.inputs
+    ]
+    results: Any = (
+        tuple(None for _ in node.type) if isinstance(node.type, tuple) else Tracer(trace, node)
+    )
+    guarded = masked and op.unbounded and isinstance(op.lowering, Elementwise)
+    if op.pullback is not None:
+        if isinstance(node.type, tuple):
+            results = tuple(
+                Tracer(trace, trace.record(item, (node,), {"index": index}))
+                for index in range(len(node.type))
+            )
+        seed = 1 if guarded else cotangent
+        contributions = op.pullback(seed, results, *operands, **node.params)
+        if not guarded:
+            return contributions
+        return [c if c is None else masked_product(cotangent, c) for c in contributions]
+    assert op.partials is not None
+    products: list[Any] = []
+    for partial in op.partials(results, *operands, **node.params):
+        if isinstance(partial, int | float):
+            products.append(
+                cotangent if partial == 1 else -cotangent if partial == -1 else
+                0 if partial == 0 else cotangent * partial
+            )  # fmt: skip
+        else:
+            product = masked_product if guarded else None
+            products.append(product(cotangent, partial) if product else cotangent * partial)
+    return products
+
+
+def extended(graph: Graph) -> Trace:
+    """Return a trace that goes on where ``graph`` ends, sharing its nodes."""
+    trace = Trace(dims.Assumptions(graph.hints, dict.fromkeys(graph.guards)))
+    trace.nodes = list(graph.nodes)
+    trace.inputs = list(graph.inputs)
+    return trace
+
+
+def value_and_gradient(graph: Graph, inputs: Sequence[int], output: int = 0) -> Graph:
+    """Return the graph of all outputs, then the gradient of one by the inputs at ``inputs``.
+
+    Raises: DifferentiationError where the output is no real scalar or a derivative is missing.
+    """
+    result = graph.outputs[output]
+    kind = result.array_type
+    if kind.shape != () or kind.dtype.kind != "f":
+        raise DifferentiationError(
+            f"grad needs a function that returns one real number; this one returns {kind}",
+            remedy="sum or average it, or ask for a jacobian",
+            location=result.origin.location() if result.origin else None,
+        )
+    trace = extended(graph)
+    with dims.assuming(trace.assumptions):
+        wanted = [graph.inputs[i] for i in inputs]
+        trace.origin = result.origin
+        seed = Tracer(trace, trace.scalar(1.0, kind.dtype))
+        cotangents = pull_back(trace, {result: seed}, wanted)
+        gradients = [
+            cotangent if cotangent is not None else np.zeros_like(Tracer(trace, node))
+            for cotangent, node in zip(cotangents, wanted, strict=True)
+        ]
+        outputs = (*graph.outputs, *(gradient.node for gradient in gradients))
+    return finished(trace, outputs, graph.name)

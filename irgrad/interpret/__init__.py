@@ -1,0 +1,1 @@
+"""The interpreted engines: ``Value``, backpropagation one operation at a time, and ``evaluate``."""
