@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import InternalError
-from irgrad.ir.dims import Shape
-from irgrad.ir.op import Elementwise, Op, Sample, Source, View
+from irgrad.ir.dims import Dim, Shape
+from irgrad.ir.op import Elementwise, Op, Operand, Sample, Source, View
 from irgrad.ir.types import ArrayType
 from irgrad.ops.declare import real
 from irgrad.ops.registry import declare
@@ -79,6 +79,15 @@ iota = declare(
     )
 )
 """0, 1, ..., ``length - 1``."""
+
+
+def counting(carrier: Any, length: Dim, dtype: Any = np.int64) -> Any:
+    """Return 0, 1, ..., ``length - 1``: traced where ``carrier`` is, else an ndarray.
+
+    Rules use it for positions; an array made by ``np.arange`` would be captured as an input.
+    """
+    params = {"length": length, "dtype": np.dtype(dtype)}
+    return carrier.bind(iota, (), params) if isinstance(carrier, Operand) else iota(**params)
 
 
 def _convert(x: Any, *, dtype: np.dtype) -> Any:

@@ -14,7 +14,7 @@ from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.op import Op, Operand, Sample, Source, Write
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import as_dim, dtype_of, shape_of
-from irgrad.ops.create import convert
+from irgrad.ops.create import convert, counting
 from irgrad.ops.declare import real
 from irgrad.ops.registry import declare, spelling
 from irgrad.ops.shape import reshape
@@ -113,14 +113,10 @@ def _scatter_set_pullback(
     taken = gather(cotangent, *indices, axes=axes)
     cleared = scatter_set(cotangent, np.zeros_like(taken), *indices, axes=axes)
     shape = shape_of(update)
-    order = np.reshape(np.arange(_count(shape)), shape)
+    order = reshape(counting(cotangent, dims.product(shape)), shape=shape)
     last = scatter_set(np.zeros_like(cotangent, dtype=np.int64), order, *indices, axes=axes)
     wins = gather(last, *indices, axes=axes) == order
     return cleared, np.where(wins, taken, 0.0), *(None for _ in indices)
-
-
-def _count(shape: Shape) -> int:
-    return dims.concrete(dims.product(shape))
 
 
 scatter_set = declare(
