@@ -4,10 +4,16 @@ A kernel is the text of one plain Python function of one or two scalars, kept in
 folder as `vector_math/<function>.py.jinja`, without its decorator. An emitted file holds the
 kernels it uses, each below `@njit(**EXACT)` (or `@njit(**STRICT)` for a strict one):
 
-    EXACT = dict(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-    STRICT = dict(cache=True, nogil=True, error_model="numpy")
+    EXACT = dict(cache=True, nogil=True, error_model="numpy", fastmath={"contract"},
+                 forceinline=True)
+    STRICT = dict(cache=True, nogil=True, error_model="numpy", forceinline=True)
 
-The bounds below are proven against mpmath by the tests.
+Without `forceinline` LLVM leaves the larger kernels as calls, and the loop stays scalar. The
+bounds below are proven against mpmath by the tests.
+
+`sin` and `cos` are right for every argument, which costs them a multiplication by the bits of
+1/(2 pi) on every element; `sin_moderate` and `cos_moderate` do without, four times as fast, and
+give nan from 2**20 on.
 """
 
 from collections.abc import Iterable
@@ -26,7 +32,8 @@ class Kernel:
 
     name: what it computes, `exp`; dtype: of its arguments and result; function: its identifier
     in the emitted file; requires: the functions it calls; ulp: a bound on its error in units in
-    the last place of the result; strict: whether it must be compiled without contraction.
+    the last place of the result; strict: whether it must be compiled without contraction;
+    helper: whether it is only there to be called by kernels (it may return a tuple).
     """
 
     name: str
@@ -35,10 +42,15 @@ class Kernel:
     requires: tuple[str, ...]
     ulp: float
     strict: bool = False
+    helper: bool = False
 
 
 def _float64(name: str, ulp: float, *requires: str) -> Kernel:
     return Kernel(name, "float64", name, requires, ulp)
+
+
+def _helper(name: str, *requires: str) -> Kernel:
+    return Kernel(name, "float64", name, requires, 0.0, helper=True)
 
 
 KERNELS: tuple[Kernel, ...] = (
@@ -48,10 +60,19 @@ KERNELS: tuple[Kernel, ...] = (
     _float64("logistic", 2.0, "exp"),
     _float64("log1p", 1.5),
     _float64("softplus", 2.0, "exp"),
+    _helper("reduce_quadrant"),
+    _helper("reduce_turns"),
+    _helper("rotate"),
+    _helper("sincos", "reduce_quadrant", "reduce_turns", "rotate"),
+    _helper("sincos_moderate", "reduce_quadrant", "rotate"),
+    _float64("sin", 2.0, "sincos"),
+    _float64("cos", 2.0, "sincos"),
+    _float64("sin_moderate", 2.0, "sincos_moderate"),
+    _float64("cos_moderate", 2.0, "sincos_moderate"),
 )
 
 _BY_NAME: dict[tuple[str, str], Kernel] = {
-    (entry.name, entry.dtype): entry for entry in KERNELS
+    (entry.name, entry.dtype): entry for entry in KERNELS if not entry.helper
 }
 _BY_FUNCTION = {entry.function: entry for entry in KERNELS}
 
