@@ -238,7 +238,7 @@ ALL: Mapping[str, Contender] = {
         Contender("irgrad", "irgrad", _irgrad, "compiled, NumPy in and out"),
         Contender("irgrad parallel", "irgrad", _irgrad_parallel, "the same with parallel=True"),
         Contender("handwritten", "numba", _handwritten, "expert numba, value and gradient"),
-        Contender("handwritten libm", "numba", _handwritten_libm, "the same, libm's exp and friends"),
+        Contender("handwritten libm", "numba", _handwritten_libm, "libm instead of polynomials"),
         Contender("jax", "jax", _jax, "jit, float64, device arrays in and out"),
         Contender("jax numpy", "jax", _jax_numpy, "jit, float64, NumPy arrays in and out"),
         Contender("torch", "torch", _torch, "eager, tensors in and out"),

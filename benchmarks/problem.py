@@ -18,7 +18,7 @@ class Problem:
     `function` is what a user would write with `import numpy as np`. `arguments(size)` is seeded, so
     every contender and every process sees the same numbers. The hand-written pair takes the same
     arguments as `function`; its gradient is one array (or float) for an integer `argnums` and a
-    tuple for a tuple. `handwritten_libm` is the same code calling libm's exp and friends, kept where
+    tuple for a tuple. `handwritten_libm` is the form that calls libm's exp and friends, kept where
     polynomial kernels made a difference. `torch_function(torch)` and `casadi_function(casadi)`
     build the same function in those libraries' own words.
     """

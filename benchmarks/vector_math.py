@@ -96,7 +96,7 @@ def log(x):
     shifted = bits - np.int64(0x3FE6A09E667F3BCD)
     exponent_bits = (shifted >> 52) << 52
     m = np.int64(bits - exponent_bits).view(np.float64)
-    # integer to float without a conversion instruction: the biased exponent as the mantissa of 2**52
+    # integer to float without a conversion: the biased exponent as the mantissa of 2**52
     biased = ((shifted + np.int64(1023 << 52)) >> 52) | np.int64(0x4330000000000000)
     k = np.int64(biased).view(np.float64) - (_TWO_52 + 1023.0)
     f = m - 1.0

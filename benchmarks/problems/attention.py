@@ -49,16 +49,16 @@ def handwritten_value(Q, K, V, target):
     heads, n, width = Q.shape
     scale = 1.0 / math.sqrt(width)
     S = np.empty((n, n))
-    O = np.empty((n, V.shape[2]))
+    out = np.empty((n, V.shape[2]))
     value = 0.0
     for h in range(heads):
         np.dot(Q[h], K[h].T, S)
         _softmax_rows(S, scale)
-        np.dot(S, V[h], O)
+        np.dot(S, V[h], out)
         wanted = target[h]
         for i in range(n):
-            for j in range(O.shape[1]):
-                e = O[i, j] - wanted[i, j]
+            for j in range(out.shape[1]):
+                e = out[i, j] - wanted[i, j]
                 value += e * e
     return 0.5 * value / target.size
 
@@ -72,21 +72,21 @@ def handwritten_value_and_grad(Q, K, V, target):
     # One head at a time, forward and backward together, so its scores never leave the cache.
     S = np.empty((n, n))
     S_bar = np.empty((n, n))
-    O = np.empty((n, V.shape[2]))
+    out = np.empty((n, V.shape[2]))
     value = 0.0
     for h in range(heads):
         np.dot(Q[h], K[h].T, S)
         _softmax_rows(S, scale)
-        np.dot(S, V[h], O)
+        np.dot(S, V[h], out)
         wanted = target[h]
         for i in range(n):
-            out, row = O[i], wanted[i]
-            for j in range(out.shape[0]):
-                e = out[j] - row[j]
+            row, goal = out[i], wanted[i]
+            for j in range(row.shape[0]):
+                e = row[j] - goal[j]
                 value += e * e
-                out[j] = e * inverse_size
-        np.dot(S.T, O, V_bar[h])
-        np.dot(O, V[h].T, S_bar)
+                row[j] = e * inverse_size
+        np.dot(S.T, out, V_bar[h])
+        np.dot(out, V[h].T, S_bar)
         for i in range(n):
             weight, back = S[i], S_bar[i]
             dot = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -24,10 +25,10 @@ def loss(W1, b1, W2, b2, W3, b3, X, Y):
 
 
 def arguments(size: int) -> Arguments:
-    """Return W1: (784, 256), b1, W2: (256, 128), b2, W3: (128, 10), b3, X: (size, 784), one-hot Y."""
+    """Return W1: (784, 256), b1, W2: (256, 128), b2, W3: (128, 10), b3, X, and Y one-hot."""
     random = np.random.default_rng(9)
     parameters: list[np.ndarray] = []
-    for fan_in, fan_out in zip(LAYERS, LAYERS[1:], strict=False):
+    for fan_in, fan_out in itertools.pairwise(LAYERS):
         parameters.append(random.normal(size=(fan_in, fan_out)) * np.sqrt(2.0 / fan_in))
         parameters.append(random.normal(size=fan_out) * 0.1)
     X = random.random((size, LAYERS[0]))

@@ -60,9 +60,11 @@ def handwritten_value_and_grad(U, V, M, observed):
     n, m = M.shape
     rank = U.shape[1]
     scratch = np.empty((min(n, BLOCK), m))
-    partial = np.empty((m, rank))
+    # V's adjoint transposed: U' R multiplies faster than R' U, which walks R across its rows.
+    partial = np.empty((rank, m))
+    V_bar_transposed = np.zeros((rank, m))
     U_bar = np.empty((n, rank))
-    V_bar = np.zeros((m, rank))
+    V_bar = np.empty((m, rank))
     value = 0.0
     for start in range(0, n, BLOCK):
         rows, seen = M[start : start + BLOCK], observed[start : start + BLOCK]
@@ -76,16 +78,16 @@ def handwritten_value_and_grad(U, V, M, observed):
                 value += e * e
                 r[j] = weight[j] * e
         np.dot(R, V, U_bar[start : start + BLOCK])
-        np.dot(R.T, U_rows, partial)
-        for j in range(m):
-            for k in range(rank):
-                V_bar[j, k] += partial[j, k]
+        np.dot(U_rows.T, R, partial)
+        for k in range(rank):
+            for j in range(m):
+                V_bar_transposed[k, j] += partial[k, j]
     for i in range(n):
         for k in range(rank):
             U_bar[i, k] += RIDGE * U[i, k]
     for j in range(m):
         for k in range(rank):
-            V_bar[j, k] += RIDGE * V[j, k]
+            V_bar[j, k] = V_bar_transposed[k, j] + RIDGE * V[j, k]
     value = 0.5 * value + RIDGE * (_half_squares(U) + _half_squares(V))
     return value, (U_bar, V_bar)
 

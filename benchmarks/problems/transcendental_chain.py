@@ -11,6 +11,8 @@ from numba import njit
 from benchmarks.problem import Arguments, Problem
 from benchmarks.vector_math import LOOP, arctan, exp, expm1, log, log1p, sincos, tanh
 
+BLOCK = 512
+
 
 def chain(x):
     y = np.exp(np.sin(x))
@@ -28,39 +30,76 @@ def arguments(size: int) -> Arguments:
 
 @njit(**LOOP)
 def handwritten_value(x):
+    n = x.shape[0]
+    scratch = np.empty(min(n, BLOCK))
     value = 0.0
-    for i in range(x.shape[0]):
-        t = tanh(log1p(exp(sincos(x[i])[0])))
-        a = arctan(expm1(sincos(t)[1]))
-        m = expm1(a)
-        h = 0.5 * (m + m / (m + 1.0))
-        e = exp(h)
-        value += log(0.5 * (e + 1.0 / e))
+    for start in range(0, n, BLOCK):
+        block = x[start : start + BLOCK]
+        y = scratch[: block.shape[0]]
+        for i in range(y.shape[0]):
+            y[i] = exp(sincos(block[i])[0])
+        for i in range(y.shape[0]):
+            y[i] = tanh(log1p(y[i]))
+        for i in range(y.shape[0]):
+            y[i] = expm1(sincos(y[i])[1])
+        for i in range(y.shape[0]):
+            y[i] = arctan(y[i])
+        for i in range(y.shape[0]):
+            m = expm1(y[i])
+            y[i] = 0.5 * (m + m / (m + 1.0))
+        for i in range(y.shape[0]):
+            e = exp(y[i])
+            value += log(0.5 * (e + 1.0 / e))
     return value
 
 
 @njit(**LOOP)
 def handwritten_value_and_grad(x):
+    # One loop over everything vectorises too, but eleven kernels' constants and live values do not
+    # fit the registers: 40 ns an element, against 21 as short passes over a block in the L1 cache.
     n = x.shape[0]
     gradient = np.empty(n)
+    scratch = np.empty((2, min(n, BLOCK)))
     value = 0.0
-    for i in range(n):
-        sin_x, cos_x = sincos(x[i])
-        e = exp(sin_x)
-        t = tanh(log1p(e))
-        sin_t, cos_t = sincos(t)
-        p = expm1(cos_t)
-        m = expm1(arctan(p))
-        inverse = 1.0 / (m + 1.0)  # exp(-arctan p)
-        sinh_a = 0.5 * (m + m * inverse)
-        cosh_a = 0.5 * (m + 1.0 + inverse)
-        g = exp(sinh_a)
-        g_inverse = 1.0 / g
-        total = g + g_inverse
-        value += log(0.5 * total)
-        # One quotient for the three divisions of the chain rule: tanh h, 1/(1+p^2), 1/(1+e).
-        numerator = (g - g_inverse) * cosh_a * (p + 1.0) * sin_t * (t * t - 1.0) * e * cos_x
-        gradient[i] = numerator / (total * (1.0 + p * p) * (1.0 + e))
+    for start in range(0, n, BLOCK):
+        block, slope = x[start : start + BLOCK], gradient[start : start + BLOCK]
+        y, divisor = scratch[0, : block.shape[0]], scratch[1, : block.shape[0]]
+        for i in range(y.shape[0]):
+            y[i], slope[i] = sincos(block[i])
+        for i in range(y.shape[0]):
+            y[i] = exp(y[i])
+        for i in range(y.shape[0]):
+            e = y[i]
+            slope[i] *= e
+            divisor[i] = 1.0 + e
+            y[i] = log1p(e)
+        for i in range(y.shape[0]):
+            t = tanh(y[i])
+            slope[i] *= t * t - 1.0  # the sign is the cosine's
+            y[i] = t
+        for i in range(y.shape[0]):
+            sine, y[i] = sincos(y[i])
+            slope[i] *= sine
+        for i in range(y.shape[0]):
+            p = expm1(y[i])
+            slope[i] *= p + 1.0
+            divisor[i] *= 1.0 + p * p  # the arctangent's, divided by once at the end
+            y[i] = p
+        for i in range(y.shape[0]):
+            y[i] = arctan(y[i])
+        for i in range(y.shape[0]):
+            m = expm1(y[i])
+            inverse = 1.0 / (m + 1.0)
+            y[i] = 0.5 * (m + m * inverse)
+            slope[i] *= 0.5 * (m + 1.0 + inverse)
+        for i in range(y.shape[0]):
+            y[i] = exp(y[i])
+        for i in range(y.shape[0]):
+            e = y[i]
+            inverse = 1.0 / e
+            total = e + inverse
+            value += log(0.5 * total)
+            slope[i] *= (e - inverse) / (total * divisor[i])
     return value, gradient
 
 
