@@ -74,7 +74,7 @@ KERNELS: tuple[Kernel, ...] = (
 _BY_NAME: dict[tuple[str, str], Kernel] = {
     (entry.name, entry.dtype): entry for entry in KERNELS if not entry.helper
 }
-_BY_FUNCTION = {entry.function: entry for entry in KERNELS}
+BY_FUNCTION = {entry.function: entry for entry in KERNELS}
 
 
 def kernel(name: str, dtype: str) -> Kernel | None:
@@ -88,7 +88,7 @@ def source(function: str) -> str:
 
     Raises: KeyError: no kernel has this function name.
     """
-    entry = _BY_FUNCTION[function]
+    entry = BY_FUNCTION[function]
     path = template_folder() / "vector_math" / f"{entry.function}.py.jinja"
     return path.read_text(encoding="utf-8")
 
@@ -101,7 +101,7 @@ def closure(functions: Iterable[str]) -> tuple[str, ...]:
     wanted: set[str] = set()
     waiting = list(functions)
     while waiting:
-        entry = _BY_FUNCTION[waiting.pop()]
+        entry = BY_FUNCTION[waiting.pop()]
         if entry.function not in wanted:
             wanted.add(entry.function)
             waiting.extend(entry.requires)
@@ -115,6 +115,6 @@ def closure(functions: Iterable[str]) -> tuple[str, ...]:
 def _append_after_requirements(entry: Kernel, ordered: list[str]) -> None:
     """Append a kernel's function to `ordered`, what it calls first. Calls go a few levels deep."""
     for required in entry.requires:
-        _append_after_requirements(_BY_FUNCTION[required], ordered)
+        _append_after_requirements(BY_FUNCTION[required], ordered)
     if entry.function not in ordered:
         ordered.append(entry.function)
