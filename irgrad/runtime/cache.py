@@ -180,7 +180,7 @@ def _directory_name() -> Path:
     if chosen:
         return Path(chosen).expanduser().absolute()
     default = platformdirs.user_cache_path("irgrad", appauthor=False)
-    if "~" in default.parts:  # left as it is for a user without a home: not a directory name
+    if "~" in default.parts:  # older platformdirs, user without a home: not a name to create
         raise FileNotFoundError("there is no home directory")
     return default.absolute()
 

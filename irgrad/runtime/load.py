@@ -4,7 +4,7 @@ The emitted file asks for numba by itself (`from numba import njit`), so that it
 irgrad is not installed. When irgrad loads it, the module gets an `__import__` of its own that hands
 out a stand-in for the name `numba`, with another `njit`:
 
-- jitted: numba's own, but with the checked machine-code cache instead of numba's;
+- jitted: numba's own, with the checked machine-code cache instead of numba's;
 - plain (`jit=False`): the identity, so the very same text runs as ordinary Python.
 
 That touches no global state, unlike `numba.config.DISABLE_JIT`, so threads do not disturb each
@@ -25,6 +25,7 @@ from typing import Any
 
 from irgrad.errors import IrgradError
 from irgrad.runtime.cache import fingerprint, store
+from irgrad.runtime.interrupt import interruptible
 from irgrad.runtime.machine_code import MachineCodeCache
 
 _modules: dict[str, tuple[str, types.ModuleType]] = {}
@@ -145,17 +146,20 @@ def _jitted_numba(name: str, sha256: str) -> types.ModuleType | None:
     except ImportError:
         return None  # the emitted file has its own answer to that
 
-    def with_cache(dispatcher: Any) -> Any:
-        if hasattr(dispatcher, "py_func"):  # a plain function under NUMBA_DISABLE_JIT=1
+    def finish(dispatcher: Any, cache: bool) -> Any:
+        if not hasattr(dispatcher, "py_func"):
+            return dispatcher  # a plain function, under NUMBA_DISABLE_JIT=1
+        # Both attributes are numba's own business, but its public ways in do not go this deep.
+        dispatcher._compiler.compile = interruptible(dispatcher._compiler.compile)
+        if cache:
             dispatcher._cache = MachineCodeCache(name, dispatcher.py_func.__name__, sha256)
         return dispatcher
 
     def njit(*arguments: Any, cache: bool = False, **options: Any) -> Any:
         decorated = numba.njit(*arguments, **options)
-        finish = with_cache if cache else (lambda dispatcher: dispatcher)
         if arguments and isinstance(arguments[0], types.FunctionType):
-            return finish(decorated)
-        return lambda function: finish(decorated(function))
+            return finish(decorated, cache)
+        return lambda function: finish(decorated(function), cache)
 
     stand_in = _Numba("numba")
     stand_in.__dict__["njit"] = njit

@@ -28,6 +28,7 @@ from irgrad.runtime.cache import (
     warn_once,
     write_atomically,
 )
+from irgrad.runtime.interrupt import interruptible
 
 MAGIC = b"irgrad machine code 1\n"
 CHECKSUM_BYTES = 32
@@ -92,7 +93,7 @@ class MachineCodeCache:
             return None
         from numba.core.compiler import CompileResult
 
-        rebuild: Any = CompileResult._rebuild
+        rebuild = interruptible(CompileResult._rebuild)
         try:
             return rebuild(target_context, *pickle.loads(payload))
         except Exception:  # intact but not for this process, whatever numba then raises

@@ -1,6 +1,7 @@
 """A cache for each test, and programs in other processes."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ class Children:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # so that `stop` reaches what it started itself
         )
         self.started.append(child)
         return child
@@ -51,7 +53,10 @@ class Children:
     def run(self, program: str, *arguments: object, **variables: str | None) -> tuple[str, str]:
         """Run a program to its end and return what it printed and what it warned."""
         child = self.start(program, *arguments, **variables)
-        output, errors = child.communicate(timeout=120)
+        try:
+            output, errors = child.communicate(timeout=60)
+        finally:
+            self.stop()
         assert child.returncode == 0, errors
         return output.strip(), errors
 
@@ -59,8 +64,8 @@ class Children:
         """End those that a failed test left running."""
         for child in self.started:
             if child.poll() is None:
-                child.kill()
-                child.communicate()
+                os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 import llvmlite.binding
 import numba
 import numpy as np
+import platformdirs
 import pytest
 
 from irgrad.errors import CacheWarning, IrgradError
@@ -231,6 +232,18 @@ def test_a_file_in_the_place_of_the_directory_means_memory(directory: Path) -> N
         assert cache.store(SOURCE, DIGEST) is None
     assert cache.stored_source(DIGEST) is None  # a second warning would be an error
     assert len(caught) == 1
+
+
+def test_a_home_that_cannot_be_named_is_not_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IRGRAD_CACHE_DIR")
+    monkeypatch.chdir(tmp_path)
+    # What platformdirs 4.3 answers to a user without a home.
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: Path("~/.cache/irgrad"))
+    with pytest.warns(CacheWarning, match="no home directory"):
+        assert cache.store(SOURCE, DIGEST) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 STORE_TWICE = """

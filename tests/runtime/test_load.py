@@ -357,6 +357,7 @@ if hasattr(os, "fork"):
     load._lock_of("irgrad_ab").acquire()
     child = os.fork()
     if child == 0:
+        signal.alarm(20)  # rather than wait for a lock for ever
         module = load_module(SOURCE, "ab", jit=True)
         other = load_module(SOURCE + "# other", "cd", jit=True)
         x = np.arange(5, dtype=np.float32)
@@ -399,7 +400,7 @@ if __name__ == "__main__":
 def test_processes_that_compile_at_once_agree(children: Any, directory: Path) -> None:
     started = [children.start(PROGRAM + "print(answer())") for _ in range(3)]
     for child in started:
-        output, errors = child.communicate(timeout=120)
+        output, errors = child.communicate(timeout=60)
         assert child.returncode == 0, errors
         assert output.startswith("30.0 ")
         assert "Warning" not in errors
@@ -446,7 +447,7 @@ print(answer())
     )
     assert child.stdout.readline() == "compiling\n"
     child.send_signal(2)
-    output, errors = child.communicate(timeout=120)
+    output, errors = child.communicate(timeout=60)
     assert child.returncode == 0, errors
     lines = [line for line in output.splitlines() if line != "compiling"]
     assert lines[0].startswith("interrupted"), output
@@ -454,3 +455,43 @@ print(answer())
     assert cache.PARTIAL not in lines[0]
     assert lines[1].startswith("30.0 ")
     assert len(machine_code(directory)) == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="timers of POSIX")
+def test_an_interrupt_inside_llvm_is_not_lost(children: Any, directory: Path) -> None:
+    output, errors = children.run(
+        PROGRAM
+        + """
+from llvmlite.binding import ExecutionEngine
+
+finalize = ExecutionEngine.finalize_object
+armed = False
+times = []
+
+def interrupted(engine):
+    global armed
+    if armed:
+        armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0.0005)  # rings while LLVM generates code
+        start = time.perf_counter()
+        finalize(engine)
+        times.append(time.perf_counter() - start)
+    else:
+        finalize(engine)
+
+ExecutionEngine.finalize_object = interrupted  # before numba takes it over
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+load_module(SOURCE, "ab", jit=True).square(1)  # what numba needs for itself is compiled
+armed = True
+try:
+    print("not interrupted", answer())
+except KeyboardInterrupt:
+    print("interrupted", times[0] > 0.0005, sys.unraisablehook is sys.__unraisablehook__)
+print(answer())
+"""
+    )
+    first, second = output.splitlines()
+    assert first == "interrupted True True"
+    assert second.startswith("30.0 ")
+    assert "Exception ignored" not in errors
+    assert "CacheWarning" not in errors
