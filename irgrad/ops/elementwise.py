@@ -214,6 +214,22 @@ logistic = elementwise(
 )
 
 
+def _softplus(x: Any) -> Any:
+    """Return ``log(1 + exp(x))`` without overflow."""
+    return np.logaddexp(0.0, x)
+
+
+softplus = elementwise(
+    _softplus,
+    name="softplus",
+    emit="np.logaddexp(0.0, x)",
+    vector_math="softplus",
+    promote=lambda dtypes: tuple(np.exp.resolve_dtypes((*dtypes, None))),
+    partials=lambda out, x: (logistic(x),),
+    samples=unary(-4, 4),
+)
+
+
 def _choose(condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, x, y)
 

@@ -1,0 +1,78 @@
+"""Light factors: a scalar that multiplies or divides an array, or a constant that does a value.
+
+They are moved outwards and merged, so that a loop over the elements does the work once: the
+scalar itself is computed outside of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from irgrad.ir.graph import Node
+from irgrad.ir.op import Op
+from irgrad.ops.create import constant
+from irgrad.ops.elementwise import divide, multiply, negative
+from irgrad.simplify.rewrite import Build
+
+
+class Factored(NamedTuple):
+    """``op(rest, factor)``, with ``op`` multiply or divide."""
+
+    op: Op
+    factor: Node
+    rest: Node
+
+
+def is_light(factor: Node, rest: Node) -> bool:
+    """Tell whether ``factor`` costs little beside ``rest``: a scalar beside an array, say."""
+    if rest.array_type.shape:
+        return not factor.array_type.shape
+    return factor.op is constant and rest.op is not constant
+
+
+def factored(node: Node) -> Factored | None:
+    """Take ``node`` apart where it is a light factor times, or under, something heavier."""
+    if node.op is multiply:
+        x, y = node.inputs
+        if is_light(x, y):
+            return Factored(multiply, x, y)
+        if is_light(y, x):
+            return Factored(multiply, y, x)
+    elif node.op is divide and is_light(node.inputs[1], node.inputs[0]):
+        return Factored(divide, node.inputs[1], node.inputs[0])
+    return None
+
+
+def scaled(build: Build, op: Op, rest: Node, factor: Node) -> Node:
+    """Return ``rest`` times, or divided by, ``factor``: the inverse of ``factored``."""
+    return build(divide, rest, factor) if op is divide else build(multiply, factor, rest)
+
+
+def reassociates(node: Node) -> bool:
+    """Tell whether products of the node's dtype may be regrouped: inexact ones, not truth values."""
+    return node.array_type.dtype.kind in "fc"
+
+
+def value_of(node: Node) -> Any:
+    """Return the value of a constant, None for any other node."""
+    return node.params["value"] if node.op is constant else None
+
+
+def is_number(node: Node, number: float) -> bool:
+    """Tell whether ``node`` is a scalar constant equal to ``number``."""
+    return node.op is constant and bool(node.params["value"] == number)
+
+
+def is_ordinary(node: Node) -> bool:
+    """Tell whether ``node``, if it is a constant, is finite, normal and not zero."""
+    value = value_of(node)
+    if value is None:
+        return True
+    return bool(np.isfinite(value)) and abs(value) >= np.finfo(value.dtype).tiny
+
+
+def negated(node: Node) -> Node | None:
+    """Return x where ``node`` is -x, else None."""
+    return node.inputs[0] if node.op is negative else None

@@ -1,0 +1,214 @@
+"""Rules for sums, other reductions and contractions.
+
+Linear factors are pulled out: ``sum(s * x)`` becomes ``s * sum(x)``. That regroups products and
+sums (the emitted loops permit it) and does the multiplication once. It is the same for every
+finite s. Where s is infinite or NaN, the result is not finite either, but it may be an infinity
+where it was NaN, or NaN where there are no elements to sum.
+"""
+
+from __future__ import annotations
+
+from irgrad.ir import dims
+from irgrad.ir.graph import Node
+from irgrad.ops.contract import contract
+from irgrad.ops.create import convert, full
+from irgrad.ops.elementwise import divide, multiply, negative
+from irgrad.ops.reduce import max_, min_, sum_
+from irgrad.ops.shape import broadcast, reshape, transpose
+from irgrad.simplify.factors import factored, reassociates, scaled
+from irgrad.simplify.rewrite import Build, rule
+
+
+@rule(sum_)
+@rule(max_)
+@rule(min_)
+def reduce_nothing(build: Build, node: Node) -> Node | None:
+    """Reduce over no axes, or over axes of size 1: nothing, or a reshape. Exact."""
+    x = node.inputs[0]
+    shape = x.array_type.shape
+    axes = node.params["axes"]
+    if all(shape[axis] == 1 for axis in axes):
+        return build(reshape, x, shape=node.array_type.shape)
+    rest = tuple(axis for axis in axes if shape[axis] != 1)
+    if len(rest) == len(axes):
+        return None
+    return build(reshape, build(node.op, x, axes=rest), shape=node.array_type.shape)
+
+
+@rule(max_, full)
+@rule(min_, full)
+def extreme_of_full(build: Build, node: Node) -> Node | None:
+    """max(full(x)) -> x. Exact; that there is an element is a guard of the trace."""
+    return build(full, node.inputs[0].inputs[0], shape=node.array_type.shape)
+
+
+@rule(sum_, full)
+@rule(sum_, broadcast)
+def sum_of_copies(build: Build, node: Node) -> Node | None:
+    """sum(broadcast(x)) -> the sum of x times the number of copies. Rounds less."""
+    copies = node.inputs[0]
+    x = copies.inputs[0]
+    shape, own = copies.array_type.shape, x.array_type.shape
+    extra = len(shape) - len(own)
+    axes = node.params["axes"]
+    stretched = [
+        axis for axis in axes if axis < extra or (own[axis - extra] == 1 and shape[axis] != 1)
+    ]
+    if not stretched:
+        return None
+    kind = node.array_type.dtype
+    total = x if x.array_type.dtype == kind else build(convert, x, dtype=kind)
+    rest = tuple(axis - extra for axis in axes if axis >= extra)
+    if rest:
+        total = build(sum_, total, axes=rest)
+    count = build.size(dims.product(shape[axis] for axis in stretched), kind)
+    return build(broadcast, build(multiply, count, total), shape=node.array_type.shape)
+
+
+@rule(sum_, sum_)
+def sum_of_sum(build: Build, node: Node) -> Node | None:
+    """sum(sum(x)) -> sum(x) over all the axes. Reassociates."""
+    inner = node.inputs[0]
+    if build.uses(inner) > 1:
+        return None
+    gone = inner.params["axes"]
+    left = [axis for axis in range(inner.inputs[0].array_type.rank) if axis not in gone]
+    axes = tuple(sorted((*gone, *(left[axis] for axis in node.params["axes"]))))
+    return build(sum_, inner.inputs[0], axes=axes)
+
+
+@rule(sum_, transpose)
+def sum_of_transpose(build: Build, node: Node) -> Node | None:
+    """sum(transpose(x)) -> sum(x) over those axes, the rest put in order. Reassociates."""
+    order = node.inputs[0].params["axes"]
+    axes = tuple(sorted(order[axis] for axis in node.params["axes"]))
+    total = build(sum_, node.inputs[0].inputs[0], axes=axes)
+    kept = [axis for position, axis in enumerate(order) if position not in node.params["axes"]]
+    ranks = {axis: rank for rank, axis in enumerate(sorted(kept))}
+    return build(transpose, total, axes=tuple(ranks[axis] for axis in kept))
+
+
+@rule(sum_, reshape)
+def sum_of_reshape(build: Build, node: Node) -> Node | None:
+    """sum(reshape(x)) over all axes -> sum(x) over all axes. Reassociates."""
+    if node.array_type.shape:
+        return None
+    x = node.inputs[0].inputs[0]
+    return build(sum_, x, axes=tuple(range(x.array_type.rank)))
+
+
+@rule(sum_, negative)
+def sum_of_negative(build: Build, node: Node) -> Node | None:
+    """sum(-x) -> -sum(x). Exact but for the sign of an empty sum's zero."""
+    x = node.inputs[0].inputs[0]
+    if not reassociates(x):
+        return None
+    return build(negative, build(sum_, x, **node.params))
+
+
+@rule(sum_, multiply, divide)
+def sum_of_scaled(build: Build, node: Node) -> Node | None:
+    """sum(s * x) -> s * sum(x); sum(x / s) -> sum(x) / s; s a scalar."""
+    parts = factored(node.inputs[0])
+    if parts is None or not reassociates(node) or parts.rest.type != node.inputs[0].type:
+        return None
+    return scaled(build, parts.op, build(sum_, parts.rest, **node.params), parts.factor)
+
+
+# Contractions
+
+
+@rule(contract, transpose)
+def contract_of_transpose(build: Build, node: Node) -> Node | None:
+    """contract(transpose(x), y) -> contract(x, y) with the letters of x reordered. Exact."""
+    operands = list(node.inputs)
+    params = dict(node.params)
+    for place, side in enumerate(("left", "right")):
+        operand = operands[place]
+        if operand.op is transpose:
+            operands[place] = operand.inputs[0]
+            letters = dict(zip(operand.params["axes"], params[side], strict=True))
+            params[side] = "".join(letters[axis] for axis in range(len(letters)))
+    return build(contract, *operands, **params)
+
+
+@rule(contract, negative)
+def contract_of_negative(build: Build, node: Node) -> Node | None:
+    """contract(-x, y) -> -contract(x, y). Exact but for the sign of an empty sum's zero."""
+    if not reassociates(node):
+        return None
+    for place, side in enumerate(("left", "right")):
+        operand = node.inputs[place]
+        if operand.op is negative and _shrinks(node, side):
+            operands = list(node.inputs)
+            operands[place] = operand.inputs[0]
+            return build(negative, build(contract, *operands, **node.params))
+    return None
+
+
+@rule(contract, multiply, divide)
+def contract_of_scaled(build: Build, node: Node) -> Node | None:
+    """contract(s * x, y) -> s * contract(x, y), s a scalar; divisions likewise."""
+    if not reassociates(node):
+        return None
+    for place, side in enumerate(("left", "right")):
+        parts = factored(node.inputs[place])
+        if parts is None or parts.rest.type != node.inputs[place].type:
+            continue
+        if _shrinks(node, side):
+            operands = list(node.inputs)
+            operands[place] = parts.rest
+            result = build(contract, *operands, **node.params)
+            return scaled(build, parts.op, result, parts.factor)
+    return None
+
+
+def _shrinks(node: Node, side: str) -> bool:
+    """Tell whether work on the result costs no more than on an operand, by the number of axes.
+
+    By the axes and not by the sizes of the first call, so that the same source always gives the
+    same graph; either cost is small beside the contraction's own.
+    """
+    return len(node.params["result"]) <= len(node.params[side])
+
+
+@rule(contract, full, broadcast)
+def contract_of_copies(build: Build, node: Node) -> Node | None:
+    """contract(broadcast(x), y) -> contract(x, the sums of y), stretched. Reassociates.
+
+    Letters along which x is repeated leave x: where y has them and the result does not, y is
+    summed over them; where only x has them, the result is stretched.
+    """
+    if not reassociates(node):
+        return None
+    for place, (side, other) in enumerate((("left", "right"), ("right", "left"))):
+        if node.inputs[place].op is full or node.inputs[place].op is broadcast:
+            x = node.inputs[place].inputs[0]
+            repeated = node.inputs[place].array_type.shape
+            letters = node.params[side]
+            break
+    y, y_letters, result = node.inputs[1 - place], node.params[other], node.params["result"]
+    own = x.array_type.shape
+    extra = len(repeated) - len(own)
+    x_letters = "".join(
+        letter
+        for axis, letter in enumerate(letters)
+        if axis >= extra and (own[axis - extra] != 1 or repeated[axis] == 1)
+    )
+    if x_letters == letters:
+        return None
+    squeezed = tuple(repeated[axis] for axis, letter in enumerate(letters) if letter in x_letters)
+    x = build(reshape, x, shape=squeezed)
+    summed = tuple(i for i, c in enumerate(y_letters) if c not in x_letters + result)
+    if summed:
+        y = build(sum_, y, axes=summed)
+        y_letters = "".join(c for c in y_letters if c in x_letters + result)
+    left_over = "".join(c for c in result if c in x_letters + y_letters)
+    if x_letters:
+        total = build(contract, x, y, left=x_letters, right=y_letters, result=left_over)
+    else:
+        order = tuple(y_letters.index(c) for c in left_over)
+        total = build(multiply, x, build(transpose, y, axes=order))
+    shape = node.array_type.shape
+    kept = tuple(shape[i] if c in left_over else 1 for i, c in enumerate(result))
+    return build(broadcast, build(reshape, total, shape=kept), shape=shape)
