@@ -166,7 +166,7 @@ class NumPyOperand(Operand):
 
     def __getattr__(self, name: str) -> Any:
         """Find ndarray's methods (``x.sum``) and the elementary functions (``x.tanh()``)."""
-        meaning = METHODS.get(name)
+        meaning = METHODS.get(name) or UFUNCS.get(getattr(np, name, None))
         if meaning is None:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return lambda *args, **kwargs: meaning(self, *args, **kwargs)
@@ -179,18 +179,6 @@ def unsupported(call: str) -> UnsupportedCallError:
         remedy="write it with supported functions (docs/ops.md lists them), or give it a rule of "
         "your own with irgrad.custom_vjp",
     )
-
-
-def _elementary_methods() -> None:
-    """Give traced values a method for each elementary function, for code on object arrays."""
-    for name in (
-        "exp expm1 log log1p tanh sinh cosh sin cos tan arcsin arccos arctan sqrt square sign "
-        "floor ceil rint trunc logaddexp"
-    ).split():
-        METHODS.setdefault(name, UFUNCS[getattr(np, name)])
-
-
-_elementary_methods()
 
 
 def _relu(x: Any) -> Any:

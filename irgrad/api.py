@@ -1,0 +1,325 @@
+"""``compile``: from a plain NumPy function to its compiled value and gradient."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from irgrad.arguments import Call, Signature, is_traced
+from irgrad.errors import ArgumentError, DifferentiationError
+from irgrad.interpret.draw import draw_graph
+from irgrad.ir.graph import Graph
+from irgrad.options import Options
+from irgrad.pipeline import Compilation
+from irgrad.report.explain import explain
+from irgrad.specialise import Specialisation, prepared, rebuild, specialise
+from irgrad.transforms import inline_value_and_grad
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What a compiled function has cost so far.
+
+    traces: times the function was traced; compiles: emitted functions compiled by numba in this
+    process; cache_hits: those loaded from the cache on disk instead.
+    """
+
+    traces: int = 0
+    compiles: int = 0
+    cache_hits: int = 0
+
+
+class CompiledFunction:
+    """A function compiled for values and gradients; made by ``compile``.
+
+    Arguments and results are pytrees of arrays and scalars. The first call with new dtypes or
+    ranks traces and compiles; a new size normally costs nothing.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        argnums: int | Sequence[int],
+        static_argnames: Sequence[str],
+        options: Options,
+        shapes: str,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._one = isinstance(argnums, int | np.integer)
+        self._argnums: tuple[int, ...] = (
+            (int(argnums),) if isinstance(argnums, int | np.integer) else tuple(argnums)
+        )
+        self._signature = Signature(function, tuple(static_argnames))
+        self._options = options
+        self._shapes = shapes
+        self._table: dict[Any, list[Specialisation]] = {}
+        self._seen: dict[Any, list[tuple[tuple[int, ...], ...]]] = {}
+        self._fast: dict[Any, Callable[..., Any]] = {}
+        self._fast_gradient: dict[Any, Callable[..., Any]] = {}
+        self._latest: Specialisation | None = None
+        self._lock = threading.RLock()
+        self.stats = Statistics()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the function's value."""
+        if not kwargs:
+            fast = self._fast.get(tuple(map(type, args)))
+            if fast is not None:
+                try:
+                    return fast(*args)
+                except (TypeError, ValueError):
+                    pass  # other sizes or dtypes than last time: look them up
+        if is_traced((args, kwargs)):
+            return self._function(*args, **kwargs)
+        return self._run(args, kwargs, gradient=False)
+
+    def value_and_grad(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """Return the value and the gradient with respect to ``argnums``.
+
+        The gradient has the structure of the argument; a tuple of them for a tuple ``argnums``.
+
+        Raises: DifferentiationError where the function returns no single real number.
+        """
+        if not kwargs:
+            fast = self._fast_gradient.get(tuple(map(type, args)))
+            if fast is not None:
+                try:
+                    return fast(*args)  # type: ignore[no-any-return]
+                except (TypeError, ValueError):
+                    pass  # other sizes or dtypes than last time: look them up
+        if is_traced((args, kwargs)):
+            argnums = self._argnums[0] if self._one else self._argnums
+            return inline_value_and_grad(self._function, argnums, args, kwargs)
+        return self._run(args, kwargs, gradient=True)  # type: ignore[no-any-return]
+
+    def grad(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the gradient with respect to ``argnums``."""
+        return self.value_and_grad(*args, **kwargs)[1]
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, gradient: bool) -> Any:
+        call = self._signature.take_apart(args, kwargs)
+        chosen = self._specialisation(call)
+        if gradient and chosen.complaint is not None:
+            raise chosen.complaint
+        run = self._runner(chosen, call, gradient)
+        if not kwargs and _is_flat(call) and not call.static:
+            table = self._fast_gradient if gradient else self._fast
+            table[tuple(map(type, args))] = run
+        return run(*call.values)
+
+    def _specialisation(self, call: Call) -> Specialisation:
+        """Return the trace that serves a call, tracing where none does."""
+        key = call.key()
+        with self._lock:
+            known = self._table.setdefault(key, [])
+            for candidate in known:
+                if candidate.fits(call):
+                    self._latest = candidate
+                    return candidate
+            known[:] = [old for old in known if old.watched.unchanged()]
+            seen = self._seen.setdefault(key, [])
+            seen.append(tuple(leaf.shape for leaf in call.leaves))
+            history = seen if self._shapes == "auto" else seen[-1:]
+            name = getattr(self._function, "__name__", "function")
+            chosen = specialise(
+                self._signature, call, history, self._argnums, self._options, name
+            )
+            self.stats.traces += 1
+            known.insert(0, chosen)
+            self._latest = chosen
+            return chosen
+
+    def _runner(
+        self, chosen: Specialisation, call: Call, gradient: bool
+    ) -> Callable[..., Any]:
+        """Return the function from flat arguments to the result in the user's structure."""
+        fresh = ("value_and_grad" if gradient else "value") not in chosen.executables
+        ready = prepared(chosen, gradient, self._options)
+        if fresh:
+            self.stats.compiles += ready.compiled
+            self.stats.cache_hits += ready.loaded
+        graph = chosen.compilation.joint if gradient else chosen.compilation.primal
+        assert graph is not None
+        types = [node.array_type for node in graph.outputs]
+        scalars = [type.dtype.type if not type.rank else None for type in types]
+        jitted = ready.call
+        if chosen.traced.captured or chosen.watched.variables or chosen.watched.contents:
+            jitted = _watching(jitted, chosen)
+        values = len(chosen.traced.graph.outputs)
+        structure = chosen.traced.structure
+        gradients = self._gradient_builder(call) if gradient else None
+        if gradients is None and len(types) == 1 and structure.num_nodes == 1:
+            kind = scalars[0]
+            if kind is None:
+                return jitted
+            return lambda *args: kind(jitted(*args))
+        if (
+            gradients is not None and len(types) == 2 and structure.num_nodes == 1
+            and self._one and call.structures[self._argnums[0]].num_nodes == 1
+        ):  # fmt: skip
+            kind, other = scalars
+            assert kind is not None
+            if other is None:
+
+                def pair(*args: Any) -> Any:
+                    value, slope = jitted(*args)
+                    return kind(value), slope
+
+                return pair
+
+        def run(*args: Any) -> Any:
+            results = jitted(*args)
+            if len(types) == 1:
+                results = (results,)
+            leaves = [
+                result if scalar is None else scalar(result)
+                for result, scalar in zip(results, scalars, strict=True)
+            ]
+            value = rebuild(structure, leaves[:values])
+            return value if gradients is None else (value, gradients(leaves[values:]))
+
+        return run
+
+    def _gradient_builder(self, call: Call) -> Callable[[list[Any]], Any]:
+        structures = [call.structures[argument] for argument in self._argnums]
+
+        def build(leaves: list[Any]) -> Any:
+            parts = []
+            start = 0
+            for structure in structures:
+                parts.append(rebuild(structure, leaves[start : start + structure.num_leaves]))
+                start += structure.num_leaves
+            return parts[0] if self._one else tuple(parts)
+
+        return build
+
+    def lower(self, *args: Any, **kwargs: Any) -> Compilation:
+        """Return every stage of the compilation for such arguments, without running numba."""
+        return self._specialisation(self._signature.take_apart(args, kwargs)).compilation
+
+    @property
+    def _compilation(self) -> Compilation:
+        if self._latest is None:
+            raise ArgumentError(
+                f"{getattr(self, '__name__', 'the function')} hasn't been traced yet",
+                remedy="call it, or f.lower(*example_arguments), first",
+            )
+        return self._latest.compilation
+
+    @property
+    def source(self) -> str:
+        """The emitted file of the latest call."""
+        return self._compilation.module.source
+
+    @property
+    def graph(self) -> Graph:
+        """The simplified graph of the latest call."""
+        return self._compilation.primal
+
+    @property
+    def adjoint(self) -> Graph:
+        """The simplified graph of value and gradient of the latest call."""
+        joint = self._compilation.joint
+        if joint is None:
+            assert self._latest is not None
+            raise self._latest.complaint or DifferentiationError("there is no gradient")
+        return joint
+
+    def save(self, path: str | Path) -> Path:
+        """Write the emitted file, which runs without irgrad, to ``path``."""
+        target = Path(path)
+        target.write_text(self.source, encoding="utf-8")
+        return target
+
+    def explain(self) -> str:
+        """Return what the compiler did: stages, fused loops, memory, guards, statistics."""
+        return explain(self._compilation, self.stats)
+
+    def draw(self, *, adjoint: bool = False, **options: Any) -> Any:
+        """Return a drawing of the graph, or of the one with the gradient."""
+        return draw_graph(self.adjoint if adjoint else self.graph, **options)
+
+    def __repr__(self) -> str:
+        return f"<irgrad.compile of {getattr(self._function, '__qualname__', self._function)}>"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+
+def _is_flat(call: Call) -> bool:
+    """Tell whether the arguments are the leaves, ready for the compiled code as they are."""
+    return all(structure.num_nodes == 1 and structure.num_leaves == 1 for structure in call.structures)
+
+
+def _watching(jitted: Callable[..., Any], chosen: Specialisation) -> Callable[..., Any]:
+    """Return the compiled function with captured arrays appended, refusing when they are stale."""
+    captured = chosen.traced.captured
+    unchanged = chosen.watched.unchanged
+
+    def call(*args: Any) -> Any:
+        if not unchanged():
+            raise ValueError("something the function read from outside has changed")
+        return jitted(*args, *[np.require(a, requirements="CAW") for a in captured])
+
+    return call
+
+
+@overload
+def compile(
+    function: Callable[..., Any], *, argnums: int | Sequence[int] = ...,
+    static_argnames: Sequence[str] = ..., jit: bool = ..., parallel: bool = ...,
+    fastmath: bool = ..., shapes: str = ...,
+) -> CompiledFunction: ...  # fmt: skip
+
+
+@overload
+def compile(
+    function: None = ..., *, argnums: int | Sequence[int] = ...,
+    static_argnames: Sequence[str] = ..., jit: bool = ..., parallel: bool = ...,
+    fastmath: bool = ..., shapes: str = ...,
+) -> Callable[[Callable[..., Any]], CompiledFunction]: ...  # fmt: skip
+
+
+def compile(
+    function: Callable[..., Any] | None = None,
+    *,
+    argnums: int | Sequence[int] = 0,
+    static_argnames: Sequence[str] = (),
+    jit: bool = True,
+    parallel: bool = False,
+    fastmath: bool = False,
+    shapes: str = "auto",
+) -> Any:
+    """Compile a plain NumPy function and its gradient; also a decorator.
+
+    argnums: the argument, or arguments, to differentiate by.
+    static_argnames: arguments that are no numbers, or decide what the function does.
+    jit: False runs the emitted source as plain Python.
+    fastmath: promise that no value is NaN or infinite.
+    shapes: "auto" lets one compilation serve many sizes, "static" compiles for each size.
+
+    >>> import numpy as np
+    >>> f = compile(lambda x: np.sum(x * x), jit=False)
+    >>> f.grad(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+    if shapes not in ("auto", "static"):
+        raise ArgumentError(f"shapes={shapes!r}", remedy='give "auto" or "static"')
+    options = Options(jit=jit, fastmath=fastmath, parallel=parallel)
+
+    def wrap(plain: Callable[..., Any]) -> CompiledFunction:
+        if not callable(plain):
+            raise ArgumentError(f"{plain!r} is no function", remedy="pass a function")
+        return CompiledFunction(plain, argnums, static_argnames, options, shapes)
+
+    return wrap if function is None else wrap(function)
+
+
+__all__ = ["CompiledFunction", "Statistics", "compile"]

@@ -1,0 +1,276 @@
+"""Arguments as users pass them, taken apart into the flat leaves that graphs know."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optree
+
+from irgrad.errors import ArgumentError
+from irgrad.ir.graph import frozen
+from irgrad.trace.tracer import Tracer
+
+NAMESPACE = "irgrad"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What is known of one leaf before tracing: dtype, shape, weakness, and its name."""
+
+    name: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    weak: type | None
+
+    def rank_key(self) -> tuple[Any, ...]:
+        """Return what must be equal for one compiled function to serve, sizes aside."""
+        return (self.dtype, len(self.shape), self.weak)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call taken apart: leaves, their values, and how to build the arguments back."""
+
+    leaves: tuple[Leaf, ...]
+    values: tuple[Any, ...]
+    structures: tuple[Any, ...]
+    parameters: tuple[str, ...]
+    static: tuple[tuple[str, Any], ...]
+
+    def key(self) -> tuple[Any, ...]:
+        """Return what a specialisation is looked up by: all but the sizes."""
+        return (
+            self.structures,
+            tuple((name, _static_key(value)) for name, value in self.static),
+            tuple(leaf.rank_key() for leaf in self.leaves),
+        )
+
+    def span(self, parameter: int) -> range:
+        """Return the positions of the leaves of a parameter."""
+        start = sum(structure.num_leaves for structure in self.structures[:parameter])
+        return range(start, start + self.structures[parameter].num_leaves)
+
+
+def _static_key(value: Any) -> Any:
+    """Return a hashable stand-in for a static argument, by content, so that a mutation shows."""
+    stand_in = _frozen(value)
+    try:
+        hash(stand_in)
+    except TypeError as error:
+        raise ArgumentError(
+            f"a static argument of type {type(value).__name__} can't be hashed",
+            remedy="pass a number, a string, a tuple, a function or an array as static argument",
+        ) from error
+    return stand_in
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict | list | tuple | set | frozenset | np.ndarray):
+        leaves, structure = optree.tree_flatten(value, namespace=NAMESPACE)
+        return (type(value), structure, tuple(map(frozen, leaves)))
+    return (type(value), value)
+
+
+def is_traced(tree: Any) -> bool:
+    """Tell whether a tracer is among the leaves of ``tree``."""
+    if isinstance(tree, Tracer):
+        return True
+    return any(isinstance(leaf, Tracer) for leaf in flatten(tree)[0])
+
+
+def flatten(tree: Any) -> tuple[list[Any], Any]:
+    """Return the leaves and the structure of a pytree; dataclasses are understood too."""
+    return optree.tree_flatten(register_dataclasses(tree), namespace=NAMESPACE)
+
+
+_registered: set[type] = set()
+
+
+def register_dataclasses(tree: Any) -> Any:
+    """Let optree see inside the dataclasses in ``tree``; returns it."""
+    stack = [tree]
+    while stack:
+        value = stack.pop()
+        kind = type(value)
+        if kind in _BUILTIN_LEAVES:
+            continue
+        if isinstance(value, list | tuple):
+            stack.extend(value)
+        elif isinstance(value, dict):
+            stack.extend(value.values())
+        elif dataclasses.is_dataclass(kind):
+            if kind not in _registered:
+                _registered.add(kind)
+                names = tuple(field.name for field in dataclasses.fields(kind))
+                optree.register_pytree_node(
+                    kind,
+                    lambda item, names=names: (
+                        tuple(getattr(item, name) for name in names), None, names,
+                    ),
+                    lambda _, children, kind=kind, names=names: _rebuilt(kind, names, children),
+                    namespace=NAMESPACE,
+                )  # fmt: skip
+            stack.extend(getattr(value, field.name) for field in dataclasses.fields(kind))
+    return tree
+
+
+def _rebuilt(kind: type, names: Sequence[str], children: Sequence[Any]) -> Any:
+    """Return a dataclass with given fields, without running its constructor."""
+    item = object.__new__(kind)
+    for name, child in zip(names, children, strict=True):
+        object.__setattr__(item, name, child)
+    return item
+
+
+_BUILTIN_LEAVES = (float, int, complex, bool, np.ndarray, np.float64, np.float32, str, type(None))
+
+
+class Signature:
+    """The parameters of a function, static ones told apart."""
+
+    def __init__(self, function: Callable[..., Any], static_names: tuple[str, ...]) -> None:
+        self.function = function
+        self.static_names = static_names
+        try:
+            self._signature: inspect.Signature | None = inspect.signature(function)
+        except (TypeError, ValueError):
+            self._signature = None
+        if self._signature is not None:
+            unknown = set(static_names) - set(self._signature.parameters)
+            if unknown:
+                raise ArgumentError(
+                    f"static_argnames {sorted(unknown)} are no parameters of the function",
+                    remedy=f"its parameters are {', '.join(self._signature.parameters)}",
+                )
+
+    def take_apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """Return a call's leaves, their values and structures.
+
+        Raises: ArgumentError where the arguments do not fit the function or are no numbers.
+        """
+        names, values = self._bound(args, kwargs)
+        static = tuple(
+            (name, value) for name, value in zip(names, values, strict=True)
+            if name in self.static_names
+        )  # fmt: skip
+        dynamic = [
+            (name, value) for name, value in zip(names, values, strict=True)
+            if name not in self.static_names
+        ]  # fmt: skip
+        leaves: list[Leaf] = []
+        ready: list[Any] = []
+        structures = []
+        for name, value in dynamic:
+            parts, structure = flatten(value)
+            structures.append(structure)
+            for position, part in enumerate(parts):
+                own = name if len(parts) == 1 else f"{name}_{position}"
+                number = as_number(part, name)
+                ready.append(number)
+                leaves.append(_leaf(own, number))
+        return Call(
+            tuple(leaves), tuple(ready), tuple(structures), tuple(n for n, _ in dynamic), static
+        )
+
+    def _bound(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[list[str], list[Any]]:
+        if self._signature is None:
+            if kwargs:
+                raise ArgumentError("keyword arguments need a function with a signature")
+            return [f"argument_{i}" for i in range(len(args))], list(args)
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ArgumentError(
+                f"{getattr(self.function, '__name__', 'the function')}: {error}",
+                remedy=f"its parameters are {self._signature}",
+            ) from None
+        bound.apply_defaults()
+        names: list[str] = []
+        values: list[Any] = []
+        for name, value in bound.arguments.items():
+            kind = self._signature.parameters[name].kind
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                names.extend(f"{name}_{i}" for i in range(len(value)))
+                values.extend(value)
+            elif kind is inspect.Parameter.VAR_KEYWORD:
+                names.extend(value)
+                values.extend(value.values())
+            else:
+                names.append(name)
+                values.append(value)
+        return names, values
+
+    def call_with(self, call: Call, leaves: Sequence[Any]) -> Any:
+        """Call the function with the leaves of ``call`` replaced."""
+        arguments: dict[str, Any] = dict(call.static)
+        start = 0
+        for name, structure in zip(call.parameters, call.structures, strict=True):
+            count = structure.num_leaves
+            arguments[name] = optree.tree_unflatten(structure, leaves[start : start + count])
+            start += count
+        if self._signature is None:
+            return self.function(*arguments.values())
+        return self._call_by_name(arguments)
+
+    def _call_by_name(self, arguments: dict[str, Any]) -> Any:
+        assert self._signature is not None
+        positional: list[Any] = []
+        keywords: dict[str, Any] = {}
+        for name, parameter in self._signature.parameters.items():
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                count = 0
+                while f"{name}_{count}" in arguments:
+                    positional.append(arguments.pop(f"{name}_{count}"))
+                    count += 1
+            elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                keywords.update(arguments)
+                arguments = {}
+            elif parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+                keywords[name] = arguments.pop(name)
+            else:
+                positional.append(arguments.pop(name))
+        return self.function(*positional, **keywords)
+
+
+def as_number(value: Any, name: str) -> Any:
+    """Return a leaf as what emitted code takes: a contiguous array or a scalar.
+
+    Raises: ArgumentError where it is no number.
+    """
+    if isinstance(value, bool | int | float | complex):
+        return value
+    if isinstance(value, np.generic):
+        if value.dtype == np.float16:
+            return np.float32(value)
+        if value.dtype.kind in "buifc":
+            return value
+    if isinstance(value, np.ndarray) or hasattr(value, "__array__"):
+        array = np.asarray(value)
+        if array.dtype == np.float16:
+            array = array.astype(np.float32)
+        if array.dtype.kind in "buifc" and array.dtype.itemsize <= 16:
+            if not array.dtype.isnative:
+                array = array.astype(array.dtype.newbyteorder("="))
+            if array.ndim == 0:
+                return array[()]
+            return np.require(array, requirements=["C", "A", "W"])
+    raise ArgumentError(
+        f"argument {name!r} holds a {type(value).__name__}, which is no number",
+        remedy="pass numbers, arrays of numbers, or containers of them; name anything else in "
+        "static_argnames",
+    )
+
+
+def _leaf(name: str, value: Any) -> Leaf:
+    if isinstance(value, np.ndarray | np.generic):
+        return Leaf(name, value.dtype, value.shape, None)
+    kind = type(value)
+    dtype = np.dtype(bool) if kind is bool else np.asarray(value).dtype
+    return Leaf(name, dtype, (), None if kind is bool else kind)

@@ -1,0 +1,271 @@
+"""Printing a Program as one Python file, through the Jinja templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from irgrad.emit import vector_math
+from irgrad.emit.expressions import Printer, literal, size_text
+from irgrad.emit.templates import template_folder
+from irgrad.ir import loops
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleView:
+    """What ``module.py.jinja`` prints."""
+
+    title: str
+    signatures: tuple[str, ...]
+    notes: tuple[str, ...]
+    needs_exact: bool
+    needs_strict: bool
+    loop_flags: str
+    kernels: tuple[str, ...]
+    functions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionView:
+    """What ``function.py.jinja`` prints."""
+
+    name: str
+    parameters: str
+    summary: str
+    sizes: tuple[str, ...]
+    condition: str
+    complaint: str
+    body: str
+    results: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoopView:
+    """What ``loop.py.jinja`` prints."""
+
+    variable: str
+    extent: str
+    body: str
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template_folder()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def render(template: str, view: Any) -> str:
+    """Return a template filled from its view, whose fields are its variables."""
+    return _environment().get_template(template).render({
+        field: getattr(view, field) for field in view.__dataclass_fields__
+    })
+
+
+def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: bool) -> str:
+    """Return the source text of a program, deterministic to the byte."""
+    printer = Printer()
+    kernels: dict[str, str] = {}
+    functions = []
+    for function in program.functions:
+        kernels.update(function.kernels)
+        functions.append(_function(function, printer))
+    texts: list[str] = []
+    exact = strict = False
+    for name in vector_math.closure(printer.used):
+        kernel = vector_math.BY_FUNCTION[name]
+        strict |= kernel.strict
+        exact |= not kernel.strict
+        flags = "STRICT" if kernel.strict else "EXACT"
+        texts.append(f"@njit(**{flags})\n{vector_math.source(name).strip()}")
+    texts.extend(f"@njit(**LOOP)\n{text.strip()}" for text in kernels.values())
+    main = program.functions[-1]
+    return render(
+        "module.py.jinja",
+        ModuleView(
+            title=title,
+            signatures=(_signature(main.arguments), _signature(main.results)),
+            notes=tuple(notes),
+            needs_exact=exact,
+            needs_strict=strict,
+            loop_flags="True" if fastmath else '{"reassoc", "contract", "nsz"}',
+            kernels=tuple(texts),
+            functions=tuple(functions),
+        ),
+    )
+
+
+def _signature(arguments: Iterable[loops.Argument]) -> str:
+    return "    ".join(f"{a.name}: {type_text(a)}" for a in arguments)
+
+
+def type_text(argument: loops.Argument) -> str:
+    """Return ``float64[n, d]``, or the dtype alone of a scalar."""
+    shape = ", ".join(size_text(dim) for dim in argument.shape)
+    return f"{argument.dtype.name}[{shape}]" if argument.shape else argument.dtype.name
+
+
+def _function(function: loops.Function, printer: Printer) -> str:
+    arguments = ", ".join(argument.name for argument in function.arguments)
+    wanted = ", ".join(f"{a.name}: {type_text(a)}" for a in function.arguments)
+    guards = sorted({check for check in function.checks}, key=function.checks.index)
+    return render(
+        "function.py.jinja",
+        FunctionView(
+            name=function.name,
+            parameters=arguments,
+            summary=function.summary,
+            sizes=_size_lines(function.sizes, function.arguments),
+            condition=" or ".join(f"{c.left} {c.relation} {c.right}" for c in guards),
+            complaint=f"sizes disagree, want {wanted}",
+            body=_body(function.body, printer),
+            results=", ".join(result.name for result in function.results),
+        ),
+    )
+
+
+def _size_lines(
+    sizes: Sequence[loops.Size], arguments: Sequence[loops.Argument]
+) -> tuple[str, ...]:
+    """Return ``n, d = X.shape`` where all of a shape's sizes are read from it, else one each."""
+    ranks = {argument.name: len(argument.shape) for argument in arguments}
+    lines: list[str] = []
+    by_array: dict[str, list[loops.Size]] = {}
+    for size in sizes:
+        by_array.setdefault(size.array, []).append(size)
+    for array, own in by_array.items():
+        if ranks[array] == len(own) > 1:
+            lines.append(f"{', '.join(size.name for size in own)} = {array}.shape")
+        else:
+            lines.extend(f"{size.name} = {array}.shape[{size.axis}]" for size in own)
+    return tuple(lines)
+
+
+def _body(statements: Iterable[loops.Statement], printer: Printer) -> str:
+    lines: list[str] = []
+    for statement in statements:
+        lines.extend(_STATEMENTS[type(statement)](statement, printer))
+    return "\n".join(lines)
+
+
+def _noted(lines: Sequence[str], nodes: Sequence[int]) -> list[str]:
+    """Return lines with the numbers of the nodes they compute."""
+    if not nodes:
+        return list(lines)
+    note = " ".join(f"%{number}" for number in sorted(set(nodes)))
+    return [*lines[:-1], f"{lines[-1]}  # {note}"]
+
+
+def _let(statement: loops.Let, printer: Printer) -> list[str]:
+    return _noted([f"{statement.name} = {printer.text(statement.expression)}"], statement.nodes)
+
+
+def _store(statement: loops.Store, printer: Printer) -> list[str]:
+    target = f"{statement.array}[{', '.join(map(printer.text, statement.indices))}]"
+    if statement.template:
+        return _noted(
+            printer.fold(target, statement.template, statement.expression), statement.nodes
+        )
+    return _noted([f"{target} = {printer.text(statement.expression)}"], statement.nodes)
+
+
+def _accumulate(statement: loops.Accumulate, printer: Printer) -> list[str]:
+    lines = printer.fold(statement.name, statement.template, statement.expression)
+    return _noted(lines, statement.nodes)
+
+
+def _loop(statement: loops.Loop, printer: Printer) -> list[str]:
+    view = LoopView(
+        statement.variable.removeprefix("@"),
+        size_text(statement.extent),
+        _body(statement.body, printer),
+    )
+    return render("loop.py.jinja", view).rstrip("\n").split("\n")
+
+
+def _shape_text(shape: Sequence[Any]) -> str:
+    sizes = ", ".join(map(size_text, shape))
+    return sizes if len(shape) == 1 else f"({sizes})"
+
+
+def _allocate(statement: loops.Allocate, printer: Printer) -> list[str]:
+    shape = _shape_text(statement.shape)
+    dtype = "" if statement.dtype == np.float64 else f", np.{_dtype_name(statement.dtype)}"
+    if statement.fill is None:
+        text = f"np.empty({shape}{dtype})"
+    elif statement.fill == 0:
+        text = f"np.zeros({shape}{dtype})"
+    else:
+        text = f"np.full({shape}, {literal(statement.fill, statement.dtype)}{dtype})"
+    return _noted([f"{statement.name} = {text}"], statement.nodes)
+
+
+def _dtype_name(dtype: np.dtype) -> str:
+    return "bool_" if dtype.kind == "b" else dtype.name
+
+
+def _fill(statement: loops.Fill, printer: Printer) -> list[str]:
+    return [f"{statement.array}[...] = {literal(statement.value, statement.dtype)}"]
+
+
+def _slice(statement: loops.Slice, printer: Printer) -> list[str]:
+    parts = []
+    for part in statement.slices:
+        if part is None:
+            parts.append(":")
+        elif part.step == 0:
+            parts.append(size_text(part.start))
+        else:
+            parts.append(_slice_text(part))
+    return [f"{statement.name} = {statement.array}[{', '.join(parts)}]"]
+
+
+def _slice_text(part: loops.AxisSlice) -> str:
+    """Return the slice of a view; the loop over it says how far it is read."""
+    start = "" if part.start == 0 and part.step > 0 else size_text(part.start)
+    return f"{start}:" if part.step == 1 else f"{start}::{part.step}"
+
+
+def _rearrange(statement: loops.Rearrange, printer: Printer) -> list[str]:
+    if statement.axes is not None:
+        text = f"{statement.array}.transpose({', '.join(map(str, statement.axes))})"
+    else:
+        assert statement.shape is not None
+        text = f"{statement.array}.reshape({_shape_text(statement.shape)})"
+    return _noted([f"{statement.name} = {text}"], statement.nodes)
+
+
+def _call(statement: loops.Call, printer: Printer) -> list[str]:
+    arguments = ", ".join(
+        argument if isinstance(argument, str) else printer.text(argument)
+        for argument in statement.arguments
+    )
+    return _noted([f"{statement.function}({arguments})"], statement.nodes)
+
+
+def _copy(statement: loops.Copy, printer: Printer) -> list[str]:
+    return _noted([f"{statement.target}[...] = {statement.source}"], statement.nodes)
+
+
+_STATEMENTS: dict[type, Callable[[Any, Printer], list[str]]] = {
+    loops.Let: _let,
+    loops.Store: _store,
+    loops.Accumulate: _accumulate,
+    loops.Loop: _loop,
+    loops.Allocate: _allocate,
+    loops.Fill: _fill,
+    loops.Slice: _slice,
+    loops.Rearrange: _rearrange,
+    loops.Call: _call,
+    loops.Copy: _copy,
+}

@@ -1,0 +1,139 @@
+"""Expressions as Python text, with no more parentheses than Python needs.
+
+Templates such as ``x * y`` are parsed once; operands take the places of ``x``, ``y`` and ``z`` in
+the syntax tree, and ``ast.unparse`` prints it.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from irgrad.emit import vector_math
+from irgrad.errors import InternalError
+from irgrad.ir import dims, loops
+from irgrad.ir.dims import Dim
+
+_PLACES = ("x", "y", "z")
+
+
+def size_text(dim: Dim) -> str:
+    """Return a size as Python text; loop variables lose their mark."""
+    return dims.render(dim, lambda name: name.removeprefix("@"))
+
+
+def literal(value: Any, dtype: np.dtype) -> str:
+    """Return a constant as Python text that keeps its dtype when compiled."""
+    dtype = np.dtype(dtype)
+    if dtype.kind == "b":
+        return str(bool(value))
+    if dtype.kind in "iu":
+        return str(int(value)) if dtype == np.int64 else f"np.{dtype.name}({int(value)})"
+    if dtype.kind == "c":
+        return f"np.{dtype.name}({complex(value)!r})"
+    text = _float_text(float(value))
+    return text if dtype == np.float64 else f"np.{dtype.name}({text})"
+
+
+def _float_text(value: float) -> str:
+    if np.isnan(value):
+        return "np.nan"
+    if np.isinf(value):
+        return "np.inf" if value > 0 else "-np.inf"
+    return repr(value)
+
+
+class Printer:
+    """Prints expressions, noting which vector-math kernels they call."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, None] = {}
+
+    def text(self, expression: Any) -> str:
+        """Return an expression, or an index, as Python text."""
+        if isinstance(expression, int | dims.Size):
+            return size_text(expression)
+        return ast.unparse(self.tree(expression))
+
+    def tree(self, expression: Any) -> ast.expr:
+        """Return the syntax tree of an expression; as deep as one fused statement."""
+        if isinstance(expression, loops.Name):
+            return ast.Name(expression.name)
+        if isinstance(expression, loops.Literal):
+            return _parsed(literal(expression.value, expression.dtype))
+        if isinstance(expression, loops.SizeValue):
+            return _size_tree(expression)
+        if isinstance(expression, loops.Load):
+            return _parsed(f"{expression.array}[{', '.join(map(self.text, expression.indices))}]")
+        if isinstance(expression, loops.Apply):
+            return self._applied(expression)
+        raise InternalError(f"no expression: {expression!r}")
+
+    def _applied(self, expression: loops.Apply) -> ast.expr:
+        operands = [self.tree(operand) for operand in expression.operands]
+        template = expression.template
+        if expression.vector_math is not None:
+            kernel = vector_math.kernel(expression.vector_math, expression.dtype.name)
+            if kernel is not None:
+                self.used.setdefault(kernel.function)
+                template = f"{kernel.function}({', '.join(_PLACES[: len(operands)])})"
+        tree = substituted(template, operands)
+        if expression.dtype.kind in "iu" and expression.dtype != np.int64:
+            # numba computes small and unsigned integers in 64 bits; NumPy wraps around.
+            return ast.Call(_parsed(f"np.{expression.dtype.name}"), [tree], [])
+        return tree
+
+    def fold(self, name: str, template: str, expression: Any) -> list[str]:
+        """Return the lines of ``name = template(name, expression)``."""
+        if template == "x + y":
+            return [f"{name} += {self.text(expression)}"]
+        if template == "x * y":
+            return [f"{name} *= {self.text(expression)}"]
+        target = _parsed(name)
+        return [f"{name} = {ast.unparse(substituted(template, [target, self.tree(expression)]))}"]
+
+
+def _size_tree(size: loops.SizeValue) -> ast.expr:
+    text = size_text(size.dim)
+    if size.dtype == np.int64:
+        return _parsed(text)
+    return _parsed(f"np.{size.dtype.name}({text})")
+
+
+@cache
+def _template(template: str) -> ast.expr:
+    return ast.parse(template, mode="eval").body
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def substituted(template: str, operands: list[ast.expr]) -> ast.expr:
+    """Return a template with its places taken by ``operands``."""
+    return _Places(dict(zip(_PLACES, operands, strict=False))).visit(_copied(_template(template)))
+
+
+def _copied(tree: ast.expr) -> ast.expr:
+    fields = {
+        name: (
+            _copied(value)
+            if isinstance(value, ast.expr)
+            else [_copied(v) if isinstance(v, ast.expr) else v for v in value]
+            if isinstance(value, list)
+            else value
+        )
+        for name, value in ast.iter_fields(tree)
+    }
+    return type(tree)(**fields)
+
+
+class _Places(ast.NodeTransformer):
+    def __init__(self, operands: dict[str, ast.expr]) -> None:
+        self._operands = operands
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - ast's own naming
+        return self._operands.get(node.id, node)

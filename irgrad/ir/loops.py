@@ -1,0 +1,222 @@
+"""The second IR, after scheduling: functions made of buffers, loops, assignments and calls.
+
+Templates print these values; nothing is decided after them. Indices and sizes are ``Dim``s over
+the names of sizes and loop variables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from irgrad.ir.dims import Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A local variable or an argument that holds a scalar, or an array as a whole."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A number known now."""
+
+    value: Any
+    dtype: np.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class SizeValue:
+    """A size as a number of some dtype."""
+
+    dim: Dim
+    dtype: np.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """An element of an array; an index is a ``Dim`` or an expression (indirect access)."""
+
+    array: str
+    indices: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """An expression template over ``x``, ``y``, ``z`` with its operands.
+
+    ``vector_math`` names the vectorising kernel to use instead, where there is one.
+    """
+
+    template: str
+    operands: tuple[Expression, ...]
+    dtype: np.dtype
+    vector_math: str | None = None
+
+
+Expression = Name | Literal | SizeValue | Load | Apply
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """``name = expression``."""
+
+    name: str
+    expression: Expression
+    nodes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """``array[indices] = expression``, or the fold of it with ``template`` over x and y."""
+
+    array: str
+    indices: tuple[Any, ...]
+    expression: Expression
+    nodes: tuple[int, ...] = ()
+    template: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulate:
+    """``name = template(name, expression)``."""
+
+    name: str
+    template: str
+    expression: Expression
+    dtype: np.dtype
+    nodes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """``for variable in range(extent): body``."""
+
+    variable: str
+    extent: Dim
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Allocate:
+    """A fresh contiguous array, filled with ``fill`` or left empty."""
+
+    name: str
+    shape: tuple[Dim, ...]
+    dtype: np.dtype
+    fill: Any = None
+    nodes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """``array[...] = value`` for a scratch array that is used again."""
+
+    array: str
+    value: Any
+    dtype: np.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class AxisSlice:
+    """``start : start + step * size : step`` along an axis, or with step 0 the index ``start``."""
+
+    start: Dim
+    size: Dim
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """``name = array[slices]``: a view."""
+
+    name: str
+    array: str
+    slices: tuple[AxisSlice | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rearrange:
+    """``name = array.reshape(shape)`` or ``array.transpose(axes)``: the same memory."""
+
+    name: str
+    array: str
+    shape: tuple[Dim, ...] | None = None
+    axes: tuple[int, ...] | None = None
+    nodes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``function(*arguments)``: a library routine or a kernel that fills its last arguments."""
+
+    function: str
+    arguments: tuple[Any, ...]
+    nodes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """``target[...] = source``: whole arrays of the same shape."""
+
+    target: str
+    source: str
+    nodes: tuple[int, ...] = ()
+
+
+Statement = (
+    Let | Store | Accumulate | Loop | Allocate | Fill | Slice | Rearrange | Call | Copy
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A parameter of an emitted function: its name, dtype and sizes."""
+
+    name: str
+    dtype: np.dtype
+    shape: tuple[Dim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A size symbol and where its number is read: ``name = array.shape[axis]``."""
+
+    name: str
+    array: str
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A condition on sizes that a call must meet: ``left relation right``, all Python text."""
+
+    left: str
+    relation: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One emitted function."""
+
+    name: str
+    summary: str
+    arguments: tuple[Argument, ...]
+    results: tuple[Argument, ...]
+    sizes: tuple[Size, ...]
+    checks: tuple[Check, ...]
+    body: tuple[Statement, ...]
+    kernels: tuple[tuple[str, str], ...] = ()
+    """Opaque kernels the body calls: (function name, source)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What becomes one emitted module."""
+
+    functions: tuple[Function, ...]

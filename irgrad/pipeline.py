@@ -1,0 +1,117 @@
+"""The stages of irgrad in order; read this first.
+
+    fn -trace-> Graph -differentiate-> Graph -simplify-> Graph -schedule-> Program -emit-> text
+
+Each stage is a pure function from one frozen value to the next. A ``Compilation`` keeps them all:
+reports, tests and ``explain`` read only that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from irgrad.differentiate.reverse import value_and_gradient
+from irgrad.emit import vector_math
+from irgrad.emit.emit import emit
+from irgrad.emit.module import EmittedModule
+from irgrad.ir import loops
+from irgrad.ir.graph import Graph
+from irgrad.ir.op import Kernel
+from irgrad.ir.text import digest, graph_text
+from irgrad.ir.verify import verify
+from irgrad.ops import OPS
+from irgrad.options import Options
+from irgrad.schedule.lower import lower_function
+from irgrad.schedule.names import is_safe
+from irgrad.simplify import simplify
+
+
+@dataclass(frozen=True, eq=False)
+class Compilation:
+    """Every artefact of compiling one function for one set of argument types.
+
+    ``primal`` is the traced graph, ``joint`` the graph of value and gradient, both simplified.
+    """
+
+    traced: Graph
+    primal: Graph
+    joint: Graph | None
+    program: loops.Program
+    module: EmittedModule
+
+
+def compile_graph(
+    traced: Graph, wanted: Sequence[int] | None, options: Options, *, verified: bool = True
+) -> Compilation:
+    """Run the stages after tracing; ``wanted`` are the inputs to differentiate by, None: none.
+
+    Raises: DifferentiationError, InternalError.
+    """
+    joint = None
+    if wanted is not None:
+        joint = value_and_gradient(traced, wanted)
+        if verified:
+            verify(joint)
+        joint = simplify(joint)
+    primal = simplify(traced)
+    if verified:
+        verify(primal)
+        if joint is not None:
+            verify(joint)
+    return _emitted(traced, primal, joint, wanted or (), options)
+
+
+def _emitted(
+    traced: Graph, primal: Graph, joint: Graph | None, wanted: Sequence[int], options: Options
+) -> Compilation:
+    texts = [graph_text(primal), options.key()]
+    if joint is not None:
+        texts.insert(1, graph_text(joint))
+    key = digest("\n".join(texts))
+    reserved = _reserved_names()
+    outputs = len(traced.outputs)
+    values = ["value"] if outputs == 1 else [f"value_{position}" for position in range(outputs)]
+    shown = traced.name if is_safe(traced.name) else "function"
+    functions = [
+        lower_function(primal, f"value_{key}", f"Return the value of {shown}.", values, reserved)
+    ]
+    names = [functions[0].name]
+    title = f"{shown}: value."
+    if joint is not None:
+        arguments = [argument.name for argument in functions[0].arguments]
+        bars = [f"{arguments[position]}_bar" for position in wanted]
+        title = f"{shown}: value, and gradient with respect to " + ", ".join(
+            arguments[position] for position in wanted
+        ) + "."  # fmt: skip
+        functions.append(
+            lower_function(
+                joint,
+                f"value_and_grad_{key}",
+                f"Return the value of {shown}, and its gradient.",
+                [*values, *bars],
+                reserved,
+            )
+        )
+        names.append(functions[1].name)
+    program = loops.Program(tuple(functions))
+    source = emit(program, title=title, notes=_notes(functions[-1], options), fastmath=options.fastmath)
+    return Compilation(
+        traced, primal, joint, program, EmittedModule(source, digest(source), tuple(names))
+    )
+
+
+def _notes(function: loops.Function, options: Options) -> list[str]:
+    sizes = ", ".join(size.name for size in function.sizes)
+    notes = [f"Sizes: any {sizes}." if sizes else "Sizes: fixed."]
+    if options.fastmath:
+        notes.append("Compiled with fastmath: no value may be NaN or infinite.")
+    notes.append("Emitted by irgrad; needs NumPy, and numba to be fast. Numbers after % are nodes.")
+    return notes
+
+
+def _reserved_names() -> frozenset[str]:
+    kernels = {
+        op.lowering.function for op in OPS.values() if isinstance(op.lowering, Kernel)
+    }
+    return frozenset(kernels | {kernel.function for kernel in vector_math.KERNELS})

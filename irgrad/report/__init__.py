@@ -1,0 +1,1 @@
+"""Reports on a compilation: they read its artefacts and nothing else."""

@@ -1,0 +1,108 @@
+"""Noticing that what a traced function read from outside has changed.
+
+A trace fixes the value of every global and closure variable that the function reads. Each call
+compares them with what they are now: objects by identity, arrays that entered the trace only
+through a computation on them by content too. So a change leads to a new trace, never to a stale
+result.
+"""
+
+from __future__ import annotations
+
+import types
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Variables and their values at trace time; arrays and the checksums of their contents."""
+
+    variables: tuple[tuple[Callable[[], Any], Any], ...]
+    contents: tuple[tuple[np.ndarray, int], ...]
+
+    def unchanged(self) -> bool:
+        """Tell whether everything still is as it was; linear in the watched arrays' sizes."""
+        for read, value in self.variables:
+            if read() is not value:
+                return False
+        return all(checksum(array) == known for array, known in self.contents)
+
+
+def checksum(array: np.ndarray) -> int:
+    """Return a checksum of an array's contents."""
+    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data) if array.size else 0
+
+
+def watch(function: Any, captured: Iterable[Any]) -> Watched:
+    """Return the outside variables that ``function`` and the functions it names may read.
+
+    ``captured`` are the arrays that became arguments of the emitted code: their contents are read
+    anew at every call.
+    """
+    known = {id(array) for array in captured}
+    variables: list[tuple[Callable[[], Any], Any]] = []
+    contents: list[tuple[np.ndarray, int]] = []
+    for read, value in _variables(function):
+        variables.append((read, value))
+        if isinstance(value, np.ndarray) and id(value) not in known and value.dtype != object:
+            contents.append((value, checksum(value)))
+    return Watched(tuple(variables), tuple(contents))
+
+
+def _variables(function: Any) -> Iterator[tuple[Callable[[], Any], Any]]:
+    seen: set[int] = set()
+    stack = [function]
+    count = 0
+    while stack and count < _LIMIT:
+        current = stack.pop()
+        current = getattr(current, "__func__", current)
+        if not isinstance(current, types.FunctionType) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        for read, value in _own_variables(current):
+            if isinstance(value, types.ModuleType):
+                continue
+            count += 1
+            yield read, value
+            if isinstance(value, types.FunctionType) and not _is_library(value):
+                stack.append(value)
+
+
+def _is_library(function: types.FunctionType) -> bool:
+    return "site-packages" in function.__code__.co_filename
+
+
+def _own_variables(function: types.FunctionType) -> Iterator[tuple[Callable[[], Any], Any]]:
+    for cell in function.__closure__ or ():
+        try:
+            value = cell.cell_contents
+        except ValueError:  # not yet assigned
+            continue
+        yield _cell_reader(cell), value
+    scope = function.__globals__
+    for name in _names(function.__code__):
+        if name in scope:
+            yield _global_reader(scope, name), scope[name]
+
+
+def _cell_reader(cell: Any) -> Callable[[], Any]:
+    return lambda: cell.cell_contents
+
+
+def _global_reader(scope: dict[str, Any], name: str) -> Callable[[], Any]:
+    return lambda: scope.get(name)
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    """Yield the names that a code object and those inside it may look up globally."""
+    stack = [code]
+    while stack:
+        current = stack.pop()
+        yield from current.co_names
+        stack.extend(const for const in current.co_consts if isinstance(const, types.CodeType))

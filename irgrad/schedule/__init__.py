@@ -1,0 +1,1 @@
+"""Scheduling: from a graph to loops. Fuse, place every value, lower to a Program."""

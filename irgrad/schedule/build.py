@@ -1,0 +1,316 @@
+"""From a graph to units: which nodes compute, what each reads, and which only rename."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import InternalError
+from irgrad.ir import dims
+from irgrad.ir import op as lowerings
+from irgrad.ir.dims import Dim, Shape
+from irgrad.ir.graph import Graph, Node
+from irgrad.ops import create
+from irgrad.ops.index import gather, scatter_add, scatter_set
+from irgrad.ops.shape import concatenate, reshape
+from irgrad.ops.views import strided_add, strided_set
+from irgrad.schedule.products import product_unit
+from irgrad.schedule.units import (
+    Kernel,
+    Number,
+    Read,
+    Routine,
+    SizeNumber,
+    Term,
+    Unit,
+    variable,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the array of a write begins as: a fill, left empty, or the array of another node."""
+
+    fill: Number | None = None
+    adopted: Node | None = None
+
+
+@dataclass
+class Builder:
+    """Units made so far, and the nodes that have memory of their own."""
+
+    graph: Graph
+    units: list[Unit] = field(default_factory=list)
+    memory: dict[Node, Memory] = field(default_factory=dict)
+    stored: set[Node] = field(default_factory=set)
+    readers: dict[Node, list[Node]] = field(default_factory=dict)
+
+    def access(self, node: Node, indices: tuple[Any, ...]) -> Any:
+        """Return the term for an element of ``node``, following views to what they look at."""
+        while node not in self.stored:
+            op = node.op
+            if op is create.constant:
+                return Number(node.params["value"], node.array_type.dtype)
+            if op is create.size:
+                return SizeNumber(node.params["dim"], node.params["dtype"])
+            if op is create.iota:
+                return SizeNumber(indices[0], node.array_type.dtype)
+            if not isinstance(op.lowering, lowerings.View):
+                raise InternalError(f"{op.name} is read before it is scheduled")
+            operand = node.inputs[0]
+            followed = op.lowering.index(operand.array_type, indices, **node.params)
+            if followed is None:
+                raise InternalError(f"{op.name} is read before it is stored")
+            node, indices = operand, followed
+        return Read(node, indices)
+
+    def whole(self, node: Node) -> Node:
+        """Return ``node``, stored as a contiguous array: copied where it is only a view."""
+        if node not in self.stored:
+            self.copy(node)
+        return node
+
+    def copy(self, node: Node) -> None:
+        """Store a view or a fill as an array of its own."""
+        indices = all_indices(node.array_type.shape)
+        term = self.access(node, indices)
+        self.units.append(Kernel(node, domain_of(node.array_type.shape), indices, term))
+        self.stored.add(node)
+
+
+def all_indices(shape: Shape) -> tuple[Dim, ...]:
+    """Return the loop variables that run over ``shape``; an axis of size 1 needs none."""
+    depths = iter(range(len(shape)))
+    return tuple(0 if dim == 1 else variable(next(depths)) for dim in shape)
+
+
+def domain_of(shape: Shape) -> Shape:
+    """Return the extents of the loops over ``shape``."""
+    return tuple(dim for dim in shape if dim != 1)
+
+
+def build_units(graph: Graph) -> tuple[list[Unit], dict[Node, Memory]]:
+    """Return the units of a graph in an order of evaluation, and where writes begin."""
+    builder = Builder(graph, readers=graph.consumers())
+    builder.stored.update(graph.inputs)
+    for node in graph.nodes:
+        if node in builder.stored:
+            continue
+        build = _BUILDERS.get(node.op) or _LOWERINGS.get(type(node.op.lowering))
+        if build is None:
+            raise InternalError(f"the back end has no lowering for {node.op.name}")
+        build(builder, node)
+    for node in graph.outputs:
+        builder.whole(node)
+    return builder.units, builder.memory
+
+
+def _nothing(builder: Builder, node: Node) -> None:
+    """Leave a node to be read through."""
+
+
+def _elementwise(builder: Builder, node: Node) -> None:
+    shape = node.array_type.shape
+    indices = all_indices(shape)
+    operands = []
+    for operand in node.inputs:
+        aligned = indices[len(shape) - operand.array_type.rank :]
+        operands.append(
+            builder.access(
+                operand,
+                tuple(
+                    0 if dim == 1 else index
+                    for index, dim in zip(aligned, operand.array_type.shape, strict=True)
+                ),
+            )
+        )
+    lowering = node.op.lowering
+    assert isinstance(lowering, lowerings.Elementwise)
+    if node.op is create.convert:
+        term = Term(_conversion(node.array_type.dtype), tuple(operands), node.array_type.dtype)
+    else:
+        term = Term(
+            lowering.expression, tuple(operands), node.array_type.dtype, lowering.vector_math
+        )
+    builder.units.append(Kernel(node, domain_of(shape), indices, term))
+    builder.stored.add(node)
+
+
+def _conversion(dtype: np.dtype) -> str:
+    return "x != 0" if dtype.kind == "b" else f"np.{dtype.name}(x)"
+
+
+def _reduction(builder: Builder, node: Node) -> None:
+    operand = node.inputs[0]
+    shape = operand.array_type.shape
+    indices = all_indices(shape)
+    axes = node.params["axes"]
+    lowering = node.op.lowering
+    assert isinstance(lowering, lowerings.Reduction)
+    dtype = node.array_type.dtype
+    term = builder.access(operand, indices)
+    if operand.array_type.dtype != dtype:
+        term = Term(_conversion(dtype), (term,), dtype)
+    builder.units.append(
+        Kernel(
+            node,
+            domain_of(shape),
+            tuple(index for axis, index in enumerate(indices) if axis not in axes),
+            term,
+            lowering.expression,
+            lowering.initial(dtype),
+        )
+    )
+    builder.stored.add(node)
+
+
+def _view(builder: Builder, node: Node) -> None:
+    """Leave a view to be read through; a true reshape needs its operand as an array."""
+    lowering = node.op.lowering
+    assert isinstance(lowering, lowerings.View)
+    operand = node.inputs[0].array_type
+    indices = all_indices(node.array_type.shape)
+    if lowering.index(operand, indices, **node.params) is not None:
+        return
+    if node.op is not reshape:
+        raise InternalError(f"no index map for {node.op.name}")
+    source = builder.whole(node.inputs[0])
+    builder.units.append(Routine(node, "reshape", (source,)))
+    builder.stored.add(node)
+
+
+def _begin_write(builder: Builder, node: Node, target: Node) -> None:
+    """Give a write its memory: that of its operand where nobody else needs it, else a copy."""
+    alone = len(builder.readers[target]) == 1 and target not in builder.graph.outputs
+    if alone and target.op in _WRITTEN and target in builder.stored:
+        builder.memory[node] = Memory(adopted=target)
+    elif target not in builder.stored and target.op is create.full:
+        value = builder.access(target, all_indices(target.array_type.shape))
+        if isinstance(value, Number):
+            builder.memory[node] = Memory(fill=value)
+        else:
+            builder.units.append(Routine(node, "copy", (builder.whole(target),)))
+    else:
+        builder.units.append(Routine(node, "copy", (builder.whole(target),)))
+    builder.stored.add(node)
+
+
+def _write(builder: Builder, node: Node) -> None:
+    lowering = node.op.lowering
+    assert isinstance(lowering, lowerings.Write)
+    target, update, *arrays = node.inputs
+    _begin_write(builder, node, target)
+    memory = builder.memory.get(node)
+    shape = update.array_type.shape
+    indices = all_indices(shape)
+    if lowering.index is not None:
+        place: tuple[Any, ...] = lowering.index(indices, **node.params)
+    else:
+        place = _indirect(builder, target.array_type.shape, arrays, node.params["axes"], indices)
+    builder.units.append(
+        Kernel(
+            node,
+            domain_of(shape),
+            place,
+            builder.access(update, indices),
+            "x + y" if lowering.accumulate else None,
+            inplace=memory.adopted if memory is not None and memory.adopted else node,
+        )
+    )
+
+
+def _indirect(
+    builder: Builder,
+    shape: Shape,
+    arrays: list[Node],
+    axes: tuple[int, ...],
+    indices: tuple[Dim, ...],
+) -> tuple[Any, ...]:
+    """Return the indices of what integer arrays pick: their axes come first in ``indices``."""
+    merged = dims.broadcast_shapes(*[array.array_type.shape for array in arrays])
+    assert merged is not None
+    rank = len(merged)
+    rest = iter(indices[rank:])
+    picked = {}
+    for axis, array in zip(axes, arrays, strict=True):
+        own = array.array_type.shape
+        aligned = indices[rank - len(own) : rank]
+        picked[axis] = builder.access(
+            array, tuple(0 if dim == 1 else i for i, dim in zip(aligned, own, strict=True))
+        )
+    return tuple(picked[axis] if axis in picked else next(rest) for axis in range(len(shape)))
+
+
+def _gather(builder: Builder, node: Node) -> None:
+    operand, *arrays = node.inputs
+    shape = node.array_type.shape
+    indices = all_indices(shape)
+    for array in arrays:
+        if array.op is not create.constant:
+            builder.units.append(
+                Routine(node, "bounds", (builder.whole(array),), _bounds(node, array))
+            )
+    source = builder.whole(operand)
+    place = _indirect(builder, source.array_type.shape, arrays, node.params["axes"], indices)
+    builder.units.append(Kernel(node, domain_of(shape), indices, Read(source, place)))
+    builder.stored.add(node)
+
+
+def _bounds(node: Node, array: Node) -> Dim:
+    axis = node.params["axes"][node.inputs[1:].index(array)]
+    return node.inputs[0].array_type.shape[axis]
+
+
+def _concatenate(builder: Builder, node: Node) -> None:
+    axis = node.params["axis"]
+    builder.memory[node] = Memory()
+    start: Dim = 0
+    for part in node.inputs:
+        shape = part.array_type.shape
+        indices = all_indices(shape)
+        write = tuple(start + i if a == axis else i for a, i in enumerate(indices))
+        builder.units.append(
+            Kernel(node, domain_of(shape), write, builder.access(part, indices), inplace=node)
+        )
+        start = start + shape[axis]
+    builder.stored.add(node)
+
+
+def _opaque(builder: Builder, node: Node) -> None:
+    operands = tuple(builder.whole(operand) for operand in node.inputs)
+    builder.units.append(Routine(node, "kernel", operands, node.op.lowering))
+    builder.stored.add(node)
+
+
+def _contraction(builder: Builder, node: Node) -> None:
+    builder.units.append(product_unit(builder, node))
+    builder.stored.add(node)
+
+
+def _item(builder: Builder, node: Node) -> None:
+    builder.units.append(Routine(node, "item", (node.inputs[0],), node.params["index"]))
+    builder.stored.add(node)
+
+
+_WRITTEN = (strided_add, strided_set, scatter_add, scatter_set, concatenate)
+"""Ops whose result is memory that a later write may go on filling."""
+
+_BUILDERS = {
+    create.constant: _nothing,
+    create.size: _nothing,
+    create.iota: _nothing,
+    create.item: _item,
+    gather: _gather,
+    concatenate: _concatenate,
+}
+
+_LOWERINGS = {
+    lowerings.Elementwise: _elementwise,
+    lowerings.Reduction: _reduction,
+    lowerings.View: _view,
+    lowerings.Write: _write,
+    lowerings.Kernel: _opaque,
+    lowerings.Contraction: _contraction,
+}

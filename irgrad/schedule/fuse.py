@@ -1,0 +1,238 @@
+"""Fusion: which units share loops.
+
+Units are placed one after another, in an order of evaluation, into *groups*. A group is a loop
+over one extent, or a single unit without one. A unit joins a group whose loop it can share with
+the units it reads from: those must have finished the element it reads when the shared iteration
+reaches it, and nothing it needs from elsewhere may itself need that group. Inside a group the
+same problem arises one axis further in, and is solved the same way.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from irgrad.ir.dims import Dim
+from irgrad.ir.graph import Node
+from irgrad.schedule.units import Kernel, Read, Routine, Unit, variable
+
+
+@dataclass(eq=False)
+class Nest:
+    """A loop over the variable of ``depth`` and what runs inside, in order."""
+
+    depth: int
+    extent: Dim
+    items: list[Item]
+
+
+Item = Unit | Nest
+
+
+@dataclass(eq=False)
+class _Group:
+    number: int
+    extent: Dim | None
+    units: list[Unit] = field(default_factory=list)
+    reads: set[Node] = field(default_factory=set)
+    needs: set[_Group] = field(default_factory=set)
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Dependences:
+    """Which units make the nodes that a unit reads or goes on writing."""
+
+    makers: dict[Node, list[Unit]]
+
+    def of(self, unit: Unit) -> list[tuple[Unit, list[Read] | None]]:
+        """Return the units that ``unit`` needs, with its reads of them (None: the whole)."""
+        needed: dict[int, tuple[Unit, list[Read] | None]] = {}
+        if isinstance(unit, Kernel):
+            for read in unit.reads():
+                for maker in self.makers.get(read.node, ()):
+                    if maker is unit:
+                        continue
+                    known = needed.setdefault(id(maker), (maker, []))
+                    if known[1] is not None:
+                        known[1].append(read)
+        else:
+            for operand in unit.operands:
+                for maker in self.makers.get(operand, ()):
+                    if maker is not unit:
+                        needed[id(maker)] = (maker, None)
+        if isinstance(unit, Kernel) and unit.inplace not in (None, unit.node):
+            for maker in self.makers.get(unit.inplace, ()):
+                needed[id(maker)] = (maker, None)
+        for maker in self.makers.get(unit.node, ()):
+            if maker is unit:
+                break  # units of one node run in the order they were built
+            needed[id(maker)] = (maker, None)
+        return list(needed.values())
+
+
+def fuse(units: Sequence[Unit]) -> list[Item]:
+    """Return the units arranged in loop nests."""
+    makers: dict[Node, list[Unit]] = {}
+    for unit in units:
+        makers.setdefault(unit.node, []).append(unit)
+    dependences = Dependences(makers)
+    return _arrange(units, 0, dependences)
+
+
+def _arrange(units: Sequence[Unit], depth: int, dependences: Dependences) -> list[Item]:
+    groups: list[_Group] = []
+    home: dict[int, _Group] = {}
+    for unit in units:
+        extent = unit.domain[depth] if isinstance(unit, Kernel) and len(unit.domain) > depth else None
+        needed = [
+            (home[id(maker)], maker, reads)
+            for maker, reads in dependences.of(unit)
+            if id(maker) in home
+        ]
+        group = _home_for(unit, extent, needed, groups, depth) if extent is not None else None
+        if group is None:
+            group = _Group(len(groups), extent)
+            groups.append(group)
+        group.needs.update(other for other, _, _ in needed if other is not group)
+        group.units.append(unit)
+        group.reads.update(_read_nodes(unit))
+        group.rank = max(group.rank, len(unit.domain) if isinstance(unit, Kernel) else 0)
+        home[id(unit)] = group
+    _merge(groups, home, dependences, depth)
+    items: list[Item] = []
+    for group in _in_order(groups):
+        if group.extent is None:
+            items.extend(group.units)
+        else:
+            items.append(Nest(depth, group.extent, _arrange(group.units, depth + 1, dependences)))
+    return items
+
+
+def _read_nodes(unit: Unit) -> Iterable[Node]:
+    return (read.node for read in unit.reads()) if isinstance(unit, Kernel) else unit.operands
+
+
+def _home_for(
+    unit: Kernel | Routine,
+    extent: Dim,
+    needed: Sequence[tuple[_Group, Unit, list[Read] | None]],
+    groups: Sequence[_Group],
+    depth: int,
+) -> _Group | None:
+    """Return the group whose loop ``unit`` can and should share."""
+    assert isinstance(unit, Kernel)
+    producing = {id(group) for group, _, _ in needed}
+    behind = _behind({group for group, _, _ in needed})
+    related: _Group | None = None
+    own = set(_read_nodes(unit))
+    for group in groups:
+        if group.extent != extent:
+            continue
+        if group in behind or not all(
+            _shares(maker, unit, reads, depth) for other, maker, reads in needed if other is group
+        ):
+            continue
+        if id(group) in producing:
+            return group
+        if related is None and group.rank == len(unit.domain) and not own.isdisjoint(group.reads):
+            related = group
+    return related
+
+
+def _merge(
+    groups: list[_Group], home: dict[int, _Group], dependences: Dependences, depth: int
+) -> None:
+    """Join loops whose values flow straight from one to the other, found only afterwards."""
+    changed = True
+    while changed:
+        changed = False
+        for reader in groups:
+            for maker in sorted(reader.needs, key=lambda group: group.number):
+                if maker.extent is None or maker.extent != reader.extent:
+                    continue
+                if maker in _behind(reader.needs - {maker}) or not _all_share(
+                    maker, reader, home, dependences, depth
+                ):
+                    continue
+                _absorb(maker, reader, groups, home)
+                changed = True
+                break
+            if changed:
+                break
+
+
+def _all_share(
+    maker: _Group, reader: _Group, home: dict[int, _Group], dependences: Dependences, depth: int
+) -> bool:
+    return all(
+        _shares(made_by, unit, reads, depth)
+        for unit in reader.units
+        for made_by, reads in dependences.of(unit)
+        if home.get(id(made_by)) is maker
+    )
+
+
+def _absorb(maker: _Group, reader: _Group, groups: list[_Group], home: dict[int, _Group]) -> None:
+    """Move everything in ``maker`` to the front of ``reader``."""
+    reader.units[:0] = maker.units
+    reader.reads |= maker.reads
+    reader.rank = max(reader.rank, maker.rank)
+    reader.needs = (reader.needs | maker.needs) - {maker, reader}
+    for unit in maker.units:
+        home[id(unit)] = reader
+    groups.remove(maker)
+    for number, group in enumerate(groups):
+        group.number = number
+        if maker in group.needs:
+            group.needs.discard(maker)
+            if group is not reader:
+                group.needs.add(reader)
+
+
+def _behind(groups: Iterable[_Group]) -> set[_Group]:
+    """Return the groups that ``groups`` need, directly or not."""
+    found: set[_Group] = set()
+    stack = [need for group in groups for need in group.needs]
+    while stack:
+        group = stack.pop()
+        if group not in found:
+            found.add(group)
+            stack.extend(group.needs)
+    return found
+
+
+def _in_order(groups: Sequence[_Group]) -> list[_Group]:
+    """Return the groups in an order of evaluation, as near to the order of making as can be."""
+    readers: dict[_Group, list[_Group]] = {group: [] for group in groups}
+    waiting = {group: len(group.needs) for group in groups}
+    for group in groups:
+        for need in group.needs:
+            readers[need].append(group)
+    ready = [group.number for group in groups if not waiting[group]]
+    heapq.heapify(ready)
+    order: list[_Group] = []
+    while ready:
+        group = groups[heapq.heappop(ready)]
+        order.append(group)
+        for reader in readers[group]:
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                heapq.heappush(ready, reader.number)
+    return order
+
+
+def _shares(maker: Unit, unit: Kernel, reads: list[Read] | None, depth: int) -> bool:
+    """Tell whether ``unit`` can run in the same iteration of the loop at ``depth`` as ``maker``."""
+    if not isinstance(maker, Kernel):
+        return False
+    if reads is None:  # both write parts of the same memory
+        return maker.fold is not None and maker.fold == unit.fold
+    if maker.inplace is not None:
+        return False
+    shared = variable(depth)
+    if shared not in maker.write:
+        return False
+    position = maker.write.index(shared)
+    return all(read.indices[position] == shared for read in reads)

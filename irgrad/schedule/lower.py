@@ -1,0 +1,457 @@
+"""From loop nests to a Program: statements over named buffers and locals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import InternalError
+from irgrad.ir import dims, loops
+from irgrad.ir.dims import Dim
+from irgrad.ir.graph import Graph, Node
+from irgrad.schedule.build import Memory, build_units
+from irgrad.schedule.fuse import Item, Nest, fuse
+from irgrad.schedule.names import Names
+from irgrad.schedule.routines import lower_routine
+from irgrad.schedule.storage import Path, Place, paths, place_values
+from irgrad.schedule.tidy import tidy
+from irgrad.schedule.units import (
+    Kernel,
+    Number,
+    Read,
+    Routine,
+    SizeNumber,
+    Term,
+    Unit,
+    is_dim,
+    variable,
+)
+
+INLINE_WEIGHT = 6
+"""Operations up to which a value that is used once is written where it is used."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How values are read: ``once`` in the body that makes them; ``at_once``, while at hand."""
+
+    once: frozenset[Node]
+    at_once: frozenset[Node]
+
+
+@dataclass
+class Lowering:
+    """What lowering knows while it walks the loop nests of one function."""
+
+    graph: Graph
+    names: Names
+    numbers: Mapping[Node, int]
+    places: Mapping[Node, Place]
+    memory: Mapping[Node, Memory]
+    around: Mapping[int, Path]
+    reading: Reading
+    maker: Mapping[Node, Unit]
+    allocations: list[loops.Statement] = field(default_factory=list)
+    aliases: list[loops.Statement] = field(default_factory=list)
+    views: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    inlined: dict[Node, tuple[loops.Expression, tuple[int, ...]]] = field(default_factory=dict)
+    kernels: dict[str, str] = field(default_factory=dict)
+
+    def body(self, items: Sequence[Item], depth: int) -> list[loops.Statement]:
+        """Return the statements of the items inside ``depth`` loops."""
+        statements: list[loops.Statement] = []
+        for item in items:
+            if isinstance(item, Nest):
+                folds = self._local_folds(item)
+                for kernel in folds:
+                    statements.append(self._initial(kernel))
+                inner = self.body(item.items, depth + 1)
+                for kernel in self._scratch_folds(item):
+                    statements.append(
+                        loops.Fill(
+                            self.names.of(kernel.node), kernel.initial, kernel.node.array_type.dtype
+                        )
+                    )
+                statements.append(loops.Loop(_variable_name(depth), item.extent, tuple(inner)))
+                for kernel in folds:
+                    statements.extend(self._stored(kernel, self._accumulator(kernel), ()))
+            elif isinstance(item, Kernel):
+                statements.extend(self.kernel(item, depth))
+            else:
+                statements.extend(lower_routine(self, item))
+        return statements
+
+    def _local_folds(self, nest: Nest) -> list[Kernel]:
+        """Return the folds inside a nest that a local variable holds, begun before the nest."""
+        return [
+            kernel
+            for kernel in _kernels_in(nest)
+            if _is_fold(kernel) and _fold_depth(kernel) == nest.depth
+        ]
+
+    def _scratch_folds(self, nest: Nest) -> list[Kernel]:
+        """Return the folds into scratch that must begin anew before ``nest``."""
+        return [
+            kernel
+            for kernel in _kernels_in(nest)
+            if _is_fold(kernel)
+            and _fold_depth(kernel) is None
+            and self.places[kernel.node].path
+            and len(self.places[kernel.node].path) == nest.depth
+        ]
+
+    def _accumulator(self, kernel: Kernel) -> loops.Name:
+        place = self.places[kernel.node]
+        name = self.names.of(kernel.node)
+        return loops.Name(name if place.scalar else self.names.local(kernel.node))
+
+    def _initial(self, kernel: Kernel) -> loops.Statement:
+        dtype = kernel.node.array_type.dtype
+        return loops.Let(
+            self._accumulator(kernel).name, loops.Literal(kernel.initial, dtype), ()
+        )
+
+    def kernel(self, kernel: Kernel, depth: int) -> list[loops.Statement]:
+        """Return the statements of one unit inside its loops."""
+        node = kernel.node
+        place = self.places[node]
+        numbers: list[int] = [self.numbers[node]]
+        path = self.around[id(kernel)]
+        expression = self.expression(kernel.term, path, numbers)
+        dtype = node.array_type.dtype
+        if kernel.inplace is not None:
+            array, indices = self.element(place.root, node, kernel.write, path, numbers)
+            return [
+                loops.Store(array, indices, expression, tuple(numbers), kernel.fold or "")
+            ]
+        if _is_fold(kernel):
+            assert kernel.fold is not None
+            if _fold_depth(kernel) is not None:
+                return [
+                    loops.Accumulate(
+                        self._accumulator(kernel).name, kernel.fold, expression, dtype,
+                        tuple(numbers),
+                    )
+                ]  # fmt: skip
+            array, indices = self.element(node, node, kernel.write, path, numbers)
+            return [loops.Store(array, indices, expression, tuple(numbers), kernel.fold)]
+        if self._inlines(kernel, expression):
+            self.inlined[node] = (expression, tuple(numbers))
+            return []
+        return self._stored(kernel, expression, tuple(numbers))
+
+    def _stored(
+        self, kernel: Kernel, expression: loops.Expression, numbers: tuple[int, ...]
+    ) -> list[loops.Statement]:
+        """Return the statements that put a finished value in its place."""
+        node = kernel.node
+        place = self.places[node]
+        if place.scalar:
+            name = self.names.of(node)
+            if isinstance(expression, loops.Name) and expression.name == name:
+                return []
+            return [loops.Let(name, expression, numbers)]
+        array, indices = self.element(node, node, kernel.write, (), [])
+        if node in self.reading.at_once and not isinstance(expression, loops.Name):
+            local = self.names.local(node)
+            return [
+                loops.Let(local, expression, numbers),
+                loops.Store(array, indices, loops.Name(local)),
+            ]
+        return [loops.Store(array, indices, expression, numbers)]
+
+    def _inlines(self, kernel: Kernel, expression: loops.Expression) -> bool:
+        node = kernel.node
+        place = self.places[node]
+        return (
+            place.scalar
+            and node in self.reading.once
+            and node not in self.graph.outputs
+            and weight(expression) <= INLINE_WEIGHT
+        )
+
+    def expression(self, term: Any, path: Path, numbers: list[int]) -> loops.Expression:
+        """Return the expression of a term read inside ``path``."""
+        if isinstance(term, Number):
+            return loops.Literal(term.value, term.dtype)
+        if isinstance(term, SizeNumber):
+            return loops.SizeValue(term.dim, np.dtype(term.dtype))
+        if isinstance(term, Term):
+            operands = tuple(self.expression(operand, path, numbers) for operand in term.operands)
+            return loops.Apply(
+                term.template, operands, term.dtype, term.vector_math if path else None
+            )
+        assert isinstance(term, Read)
+        node = term.node
+        if node in self.inlined:
+            expression, inner = self.inlined[node]
+            numbers.extend(inner)
+            return expression
+        place = self.places.get(node)
+        if place is None:  # an argument of the function
+            if node.array_type.rank == 0:
+                return loops.Name(self.names.of(node))
+        elif place.scalar:
+            return loops.Name(self.names.of(node))
+        else:
+            maker = self.maker.get(node)
+            if isinstance(maker, Kernel) and node in self.reading.at_once:
+                made = self.around[id(maker)]
+                fold = _fold_depth(maker) if _is_fold(maker) else None
+                made = made if fold is None else made[:fold]
+                if made == path[: len(made)] and self._same_element(maker, term):
+                    return loops.Name(self.names.local(node))
+        array, indices = self.element(
+            place.root if place else node, node, term.indices, path, numbers
+        )
+        return loops.Load(array, indices)
+
+    def _same_element(self, maker: Kernel, read: Read) -> bool:
+        return maker.inplace is None and tuple(maker.write) == tuple(read.indices)
+
+    def element(
+        self, root: Node, node: Node, indices: tuple[Any, ...], path: Path, numbers: list[int]
+    ) -> tuple[str, tuple[Any, ...]]:
+        """Return an array and indices for an element: a view where an index has an offset."""
+        place = self.places.get(node)
+        array = self.names.of(root)
+        shape = root.array_type.shape
+        if place is not None and place.axes != tuple(range(len(shape))):
+            indices = tuple(indices[axis] for axis in place.axes)
+            shape = tuple(shape[axis] for axis in place.axes)
+        slices: list[loops.AxisSlice | None] = []
+        plain: list[Any] = []
+        for index, dim in zip(indices, shape, strict=True):
+            if not is_dim(index):
+                slices.append(None)
+                plain.append(self.expression(index, path, numbers))
+                continue
+            loop, start, step = _affine(index)
+            if loop is None:
+                if isinstance(index, int) and index >= 0:
+                    slices.append(None)
+                    plain.append(index)
+                else:
+                    slices.append(loops.AxisSlice(index, 1, 0))
+                continue
+            if start == 0 and step == 1:
+                slices.append(None)
+            else:
+                extent = _extent(loop, path) if path else None
+                slices.append(loops.AxisSlice(start, extent if extent is not None else dim, step))
+            plain.append(loop)
+        if all(part is None for part in slices):
+            return array, tuple(plain)
+        key = (array, tuple(slices))
+        name = self.views.get(key)
+        if name is None:
+            name = self.views[key] = self.names.view(array)
+        return name, tuple(plain)
+
+
+def _affine(index: Dim) -> tuple[dims.Size | None, Dim, int]:
+    """Split an index into its loop variable (None: it has none), the offset and the step."""
+    if isinstance(index, int):
+        return None, index, 0
+    for name in dims.symbols(index):
+        if name.startswith("@"):
+            loop = dims.symbol(name)
+            start = dims.substitute(index, {name: 0})
+            step = dims.substitute(index, {name: 1}) - start
+            if not isinstance(step, int) or start + step * loop != index:
+                raise InternalError(f"the index {index} is not affine in one loop variable")
+            return loop, start, step
+    return None, index, 0
+
+
+def _extent(loop: dims.Size, path: Path) -> Dim | None:
+    for nest in path:
+        if variable(nest.depth) == loop:
+            return nest.extent
+    return None
+
+
+def _kernels_in(nest: Nest) -> Iterable[Kernel]:
+    stack: list[Item] = list(reversed(nest.items))
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Nest):
+            stack.extend(reversed(item.items))
+        elif isinstance(item, Kernel):
+            yield item
+
+
+def _is_fold(kernel: Kernel) -> bool:
+    """Tell whether a unit folds over loops of its own (a write into memory that exists does not)."""
+    return (
+        kernel.fold is not None
+        and kernel.inplace is None
+        and any(variable(depth) not in kernel.write for depth in range(len(kernel.domain)))
+    )
+
+
+def _fold_depth(kernel: Kernel) -> int | None:
+    """Return the depth of the outermost folded loop if all kept axes lie outside it, else None."""
+    kept = [variable(depth) in kernel.write for depth in range(len(kernel.domain))]
+    first = kept.index(False)
+    return None if any(kept[first:]) else first
+
+
+def _variable_name(depth: int) -> str:
+    return next(iter(dims.symbols(variable(depth))))
+
+
+def _reading(units: Sequence[Unit], around: Mapping[int, Path], maker: Mapping[Node, Unit]) -> Reading:
+    """Find out how the value of every kernel is read."""
+    count: dict[Node, int] = {}
+    apart: set[Node] = set()
+    at_once: set[Node] = set()
+    for unit in units:
+        if isinstance(unit, Routine):
+            apart.update(unit.operands)
+            continue
+        path = around[id(unit)]
+        for read in unit.reads():
+            made_by = maker.get(read.node)
+            count[read.node] = count.get(read.node, 0) + 1
+            if not isinstance(made_by, Kernel) or made_by is unit:
+                continue
+            made = around[id(made_by)]
+            if made != path:
+                apart.add(read.node)
+            if _is_fold(made_by):
+                depth = _fold_depth(made_by)
+                if depth is None:
+                    continue
+                made = made[:depth]
+            if made and made == path[: len(made)] and made_by.write == read.indices:
+                at_once.add(read.node)
+    once = {node for node, number in count.items() if number == 1} - apart
+    return Reading(frozenset(once), frozenset(at_once))
+
+
+def lower_function(
+    graph: Graph, name: str, summary: str, wishes: Sequence[str], reserved: frozenset[str]
+) -> loops.Function:
+    """Return the emitted function of a graph; ``wishes`` are names for its results."""
+    numbers = graph.numbers()
+    names = Names(graph, numbers, reserved)
+    units, memory = build_units(graph)
+    items = fuse(units)
+    around = paths(items)
+    places = place_values(graph, units, memory, around)
+    for node, wish in zip(graph.outputs, wishes, strict=True):
+        place = places.get(node)
+        names.prefer(place.root if place is not None else node, wish)
+    maker: dict[Node, Unit] = {unit.node: unit for unit in reversed(units)}
+    lowering = Lowering(
+        graph, names, numbers, places, memory, around, _reading(units, around, maker), maker
+    )
+    statements = lowering.body(items, 0)
+    results, extra = _results(lowering, wishes)
+    head = [*_allocations(lowering, units), *lowering.allocations, *lowering.aliases]
+    head += [loops.Slice(view, key[0], key[1]) for key, view in lowering.views.items()]
+    sizes, checks = _sizes(graph, names)
+    return loops.Function(
+        name,
+        summary,
+        tuple(
+            loops.Argument(names.of(node), node.array_type.dtype, node.array_type.shape)
+            for node in graph.inputs
+        ),
+        results,
+        sizes,
+        checks,
+        tuple(tidy([*head, *statements, *extra], names)),
+        tuple(lowering.kernels.items()),
+    )
+
+
+def _results(
+    lowering: Lowering, wishes: Sequence[str]
+) -> tuple[tuple[loops.Argument, ...], list[loops.Statement]]:
+    """Return what the function returns, copied where two results would share memory."""
+    results: list[loops.Argument] = []
+    extra: list[loops.Statement] = []
+    seen: set[str] = set()
+    inputs = {lowering.names.of(node) for node in lowering.graph.inputs}
+    for node, wish in zip(lowering.graph.outputs, wishes, strict=True):
+        place = lowering.places.get(node)
+        name = lowering.names.of(place.root if place is not None else node)
+        type = node.array_type
+        shares = place is not None and lowering.maker[node].__class__ is Routine and (
+            lowering.maker[node].kind == "reshape"  # type: ignore[union-attr]
+        )
+        if type.rank and (name in seen or name in inputs or shares):
+            copy = lowering.names.fresh(wish)
+            lowering.allocations.append(loops.Allocate(copy, type.shape, type.dtype))
+            extra.append(loops.Copy(copy, name))
+            name = copy
+        seen.add(name)
+        results.append(loops.Argument(name, type.dtype, type.shape))
+    return tuple(results), extra
+
+
+def _allocations(lowering: Lowering, units: Sequence[Unit]) -> list[loops.Statement]:
+    """Return the allocations of everything that lasts, and of scratch, in order of need."""
+    statements: list[loops.Statement] = []
+    done: set[Node] = set()
+    for unit in units:
+        node = unit.node
+        place = lowering.places[node]
+        if node in done or place.scalar or place.root is not node or isinstance(node.type, tuple):
+            continue
+        if isinstance(unit, Routine) and unit.kind in ("reshape", "item", "bounds"):
+            continue
+        done.add(node)
+        type = node.array_type
+        fill: Any = None
+        memory = lowering.memory.get(node)
+        if memory is not None and memory.fill is not None:
+            fill = memory.fill.value
+        elif isinstance(unit, Kernel) and _is_fold(unit) and _fold_depth(unit) is None and not place.path:
+            fill = unit.initial
+        statements.append(
+            loops.Allocate(
+                lowering.names.of(node),
+                tuple(type.shape[axis] for axis in place.axes),
+                type.dtype,
+                fill,
+            )
+        )
+    return statements
+
+
+def _sizes(graph: Graph, names: Names) -> tuple[tuple[loops.Size, ...], tuple[loops.Check, ...]]:
+    """Return where every size is read, and what the sizes must satisfy."""
+    sizes: dict[str, loops.Size] = {}
+    checks: list[loops.Check] = []
+    for node in graph.inputs:
+        array = names.of(node)
+        for axis, dim in enumerate(node.array_type.shape):
+            text = dims.render(dim)
+            if isinstance(dim, dims.Size) and text not in sizes and text in graph.hints:
+                sizes[text] = loops.Size(text, array, axis)
+            else:
+                checks.append(loops.Check(f"{array}.shape[{axis}]", "!=", text))
+    opposite = {"==": "!=", ">=": "<", "<": ">="}
+    for guard in graph.guards:
+        checks.append(
+            loops.Check(dims.render(guard.left), opposite[guard.relation], dims.render(guard.right))
+        )
+    return tuple(sizes.values()), tuple(checks)
+
+
+def weight(expression: loops.Expression) -> int:
+    """Return how many operations and reads an expression holds."""
+    count = 0
+    stack: list[Any] = [expression]
+    while stack:
+        part = stack.pop()
+        count += 1
+        if isinstance(part, loops.Apply):
+            stack.extend(part.operands)
+    return count

@@ -1,0 +1,111 @@
+"""How a contraction is computed: a BLAS product where one fits, else loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from irgrad.ir import dims
+from irgrad.ir.graph import Node
+from irgrad.ops.shape import transpose
+from irgrad.schedule.units import Kernel, Routine, Term, Unit, variable
+
+SMALL_PRODUCT = 512
+"""Multiplications up to which loops beat the call of a BLAS routine (about 1 µs)."""
+
+
+class Storing(Protocol):
+    """The part of the builder that contractions need."""
+
+    stored: set[Node]
+
+    def access(self, node: Node, indices: tuple[Any, ...]) -> Any: ...
+
+    def whole(self, node: Node) -> Node: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """``np.dot(first, second, out)``, each matrix transposed where its flag says so."""
+
+    transposed: tuple[bool, bool]
+
+
+def product_unit(builder: Storing, node: Node) -> Unit:
+    """Return the unit that computes a contraction."""
+    x, y = node.inputs
+    left, right, result = (node.params[key] for key in ("left", "right", "result"))
+    matched = _as_product(x, y, left, right, result)
+    if matched is None or not node.array_type.inexact or _is_small(x, y, left, right):
+        return _loops(builder, node, x, y, left, right, result)
+    (first, second), flags = matched
+    operands, turned = [], []
+    for operand, flag in zip((first, second), flags, strict=True):
+        operand, also = _untransposed(builder, operand)
+        operands.append(builder.whole(operand))
+        turned.append(flag != also)
+    return Routine(node, "dot", tuple(operands), Product((turned[0], turned[1])))
+
+
+def _untransposed(builder: Storing, operand: Node) -> tuple[Node, bool]:
+    """Look through the transpose of a matrix, which BLAS takes as a flag."""
+    flipped = False
+    while operand not in builder.stored and operand.op is transpose and operand.array_type.rank == 2:
+        flipped ^= operand.params["axes"] == (1, 0)
+        operand = operand.inputs[0]
+    return operand, flipped
+
+
+def _as_product(
+    x: Node, y: Node, left: str, right: str, result: str
+) -> tuple[tuple[Node, Node], tuple[bool, bool]] | None:
+    """Match a matrix-matrix or matrix-vector product; None for anything else."""
+    shared = [c for c in left if c in right]
+    if len(shared) != 1 or shared[0] in result or max(len(left), len(right)) > 2:
+        return None
+    summed = shared[0]
+    if not result:
+        return None  # a dot product of vectors: a loop, which fuses with what surrounds it
+    if len(left) == 1 and len(right) == 1:
+        return None
+    if len(result) == 2 and result[0] in right:
+        x, y, left, right = y, x, right, left
+    if len(left) == 1 or len(right) == 1:
+        return ((x, y), (len(left) == 2 and left[0] == summed, len(right) == 2 and right[1] == summed))
+    return ((x, y), (left[0] == summed, right[1] == summed))
+
+
+def _is_small(x: Node, y: Node, left: str, right: str) -> bool:
+    sizes: dict[str, dims.Dim] = {}
+    for node, letters in ((x, left), (y, right)):
+        sizes.update(zip(letters, node.array_type.shape, strict=True))
+    total = dims.product(sizes.values())
+    return isinstance(total, int) and total <= SMALL_PRODUCT
+
+
+def _loops(
+    builder: Storing, node: Node, x: Node, y: Node, left: str, right: str, result: str
+) -> Kernel:
+    """Return the contraction as a loop nest, the summed axes innermost."""
+    summed = [c for c in left if c in right and c not in result]
+    sizes = dict(zip(left, x.array_type.shape, strict=True))
+    sizes.update(
+        (c, dim) for c, dim in zip(right, y.array_type.shape, strict=True) if c not in sizes
+    )
+    order = [c for c in (*result, *summed) if sizes[c] != 1]
+    place: dict[str, dims.Dim] = dict.fromkeys((*result, *summed), 0)
+    place.update((c, variable(depth)) for depth, c in enumerate(order))
+    dtype = node.array_type.dtype
+    term = Term(
+        "x * y",
+        (
+            builder.access(x, tuple(place[c] for c in left)),
+            builder.access(y, tuple(place[c] for c in right)),
+        ),
+        dtype,
+    )
+    domain = tuple(sizes[c] for c in order)
+    write = tuple(place[c] for c in result)
+    if not summed:
+        return Kernel(node, domain, write, term)
+    return Kernel(node, domain, write, term, "x + y", dtype.type(0))

@@ -1,0 +1,147 @@
+"""Lowering of work on whole arrays: products, opaque kernels, reshapes, copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from irgrad.errors import InternalError
+from irgrad.ir import dims, loops
+from irgrad.ir.dims import Shape
+from irgrad.ir.graph import Node
+from irgrad.ir.op import Kernel as OpaqueKernel
+from irgrad.schedule.names import Names
+from irgrad.schedule.storage import Place
+from irgrad.schedule.units import Routine
+
+CHECK_INDEX = '''def check_index(index, size):
+    """Refuse indices that lie outside an axis of ``size`` elements."""
+    for i in index.flat:
+        if i < -size or i >= size:
+            raise IndexError("an index is out of range")
+'''
+
+
+class Context(Protocol):
+    """The part of the lowering that routines need."""
+
+    names: Names
+    numbers: Mapping[Node, int]
+    places: Mapping[Node, Place]
+    kernels: dict[str, str]
+    aliases: list[loops.Statement]
+    allocations: list[loops.Statement]
+
+
+def lower_routine(context: Context, routine: Routine) -> list[loops.Statement]:
+    """Return the statements of a routine."""
+    return _ROUTINES[routine.kind](context, routine)
+
+
+def _array(context: Context, node: Node) -> str:
+    place = context.places.get(node)
+    return context.names.of(place.root if place is not None else node)
+
+
+def _dot(context: Context, routine: Routine) -> list[loops.Statement]:
+    arguments = [
+        _array(context, operand) + (".T" if flipped else "")
+        for operand, flipped in zip(routine.operands, routine.detail.transposed, strict=True)
+    ]
+    number = context.numbers[routine.node]
+    return [loops.Call("np.dot", (*arguments, context.names.of(routine.node)), (number,))]
+
+
+def _copy(context: Context, routine: Routine) -> list[loops.Statement]:
+    source = _array(context, routine.operands[0])
+    number = context.numbers[routine.node]
+    return [loops.Copy(context.names.of(routine.node), source, (number,))]
+
+
+def _reshape(context: Context, routine: Routine) -> list[loops.Statement]:
+    context.aliases.append(
+        loops.Rearrange(
+            context.names.of(routine.node),
+            _array(context, routine.operands[0]),
+            routine.node.array_type.shape,
+            None,
+            (context.numbers[routine.node],),
+        )
+    )
+    return []
+
+
+def _bounds(context: Context, routine: Routine) -> list[loops.Statement]:
+    (index,) = routine.operands
+    context.kernels["check_index"] = CHECK_INDEX
+    if index.array_type.rank == 0:
+        raise InternalError("a scalar index is checked where it is used")
+    return [loops.Call("check_index", (_array(context, index), routine.detail))]
+
+
+def _rows(context: Context, name: str, shape: Shape, core: int) -> str:
+    """Return an array seen as a batch of ``core``-dimensional ones, aliased where needed."""
+    batch = shape[: len(shape) - core]
+    wanted = (dims.product(batch), *shape[len(shape) - core :])
+    if wanted == shape:
+        return name
+    rows = context.names.fresh(f"{name}_rows")
+    context.aliases.append(loops.Rearrange(rows, name, wanted))
+    return rows
+
+
+def _opaque(context: Context, routine: Routine) -> list[loops.Statement]:
+    lowering = routine.detail
+    assert isinstance(lowering, OpaqueKernel)
+    context.kernels[lowering.function] = lowering.source
+    node = routine.node
+    number = context.numbers[node]
+    batch = max((o.array_type.rank for o in routine.operands), default=0) - lowering.core
+    arguments: list[Any] = []
+    for operand in routine.operands:
+        type = operand.array_type
+        if type.rank == 0:
+            arguments.append(_array(context, operand))
+        else:
+            core = type.rank - batch if type.rank >= batch else 0
+            arguments.append(_rows(context, _array(context, operand), type.shape, core))
+    after: list[loops.Statement] = []
+    types = node.type if isinstance(node.type, tuple) else (node.type,)
+    for position, type in enumerate(types):
+        several = isinstance(node.type, tuple)
+        name = f"{context.names.of(node)}_{position}" if several else context.names.of(node)
+        if type.rank == 0 and not several:
+            box = context.names.fresh(f"{name}_box")
+            context.allocations.append(loops.Allocate(box, (1,), type.dtype))
+            after.append(loops.Let(name, loops.Load(box, (0,)), (number,)))
+            arguments.append(box)
+            continue
+        if several:
+            shape = type.shape or (1,)
+            context.allocations.append(loops.Allocate(name, shape, type.dtype))
+            core = max(type.rank - batch, 0)
+            arguments.append(_rows(context, name, shape, core) if type.rank else name)
+            continue
+        arguments.append(_rows(context, name, type.shape, max(type.rank - batch, 0)))
+    arguments.extend(node.params[argument] for argument in lowering.arguments)
+    return [loops.Call(lowering.function, tuple(arguments), (number,)), *after]
+
+
+def _item(context: Context, routine: Routine) -> list[loops.Statement]:
+    source = f"{context.names.of(routine.operands[0])}_{routine.detail}"
+    node = routine.node
+    name = context.names.of(node)
+    if node.array_type.rank == 0:
+        return [loops.Let(name, loops.Load(source, (0,)), (context.numbers[node],))]
+    context.aliases.append(loops.Rearrange(name, source, node.array_type.shape))
+    return []
+
+
+_ROUTINES: dict[str, Callable[[Context, Routine], list[loops.Statement]]] = {
+    "dot": _dot,
+    "copy": _copy,
+    "reshape": _reshape,
+    "bounds": _bounds,
+    "kernel": _opaque,
+    "item": _item,
+}

@@ -1,0 +1,104 @@
+"""Units of work: every node that computes, in index notation.
+
+A ``Kernel`` is ``target[write] (op)= expression`` over a domain of loop axes; the axis at depth t
+is always the variable ``VARIABLES[t]``. A ``Routine`` works on whole arrays: BLAS, a sort, a
+reshape. Nodes that move no number (views) are no units: reads go through them to their operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from irgrad.ir import dims
+from irgrad.ir.dims import Dim, Shape
+from irgrad.ir.graph import Node
+
+VARIABLES = tuple("ijklmnopqrstuv")
+"""Loop variables by depth; sizes have other names."""
+
+
+def variable(depth: int) -> dims.Size:
+    """Return the loop variable at ``depth`` as an index."""
+    return dims.symbol("@" + VARIABLES[depth])
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An element of a node's value; an index is a ``Dim`` or itself a term (indirect)."""
+
+    node: Node
+    indices: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A constant."""
+
+    value: Any
+    dtype: np.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class SizeNumber:
+    """A size, or a loop variable, as a number."""
+
+    dim: Dim
+    dtype: np.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """An expression template applied to terms; ``vector_math`` names its vectorising kernel."""
+
+    template: str
+    operands: tuple[Any, ...]
+    dtype: np.dtype
+    vector_math: str | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Kernel:
+    """One assignment or fold over a domain."""
+
+    node: Node
+    domain: Shape
+    write: tuple[Any, ...]
+    term: Any
+    fold: str | None = None
+    initial: Any = None
+    inplace: Node | None = None
+    """The node whose memory it goes on writing, for writes into a part of an array."""
+
+    def reads(self) -> Iterator[Read]:
+        """Yield what it reads, indirect indices included."""
+        stack = [self.term, *(index for index in self.write if not is_dim(index))]
+        while stack:
+            term = stack.pop()
+            if isinstance(term, Read):
+                yield term
+                stack.extend(index for index in term.indices if not is_dim(index))
+            elif isinstance(term, Term):
+                stack.extend(term.operands)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Routine:
+    """Work on whole arrays: a BLAS product, an opaque kernel, a reshape, a fill, a copy."""
+
+    node: Node
+    kind: str
+    operands: tuple[Node, ...]
+    detail: Any = None
+    inplace: Node | None = None
+
+
+Unit = Kernel | Routine
+
+
+def is_dim(index: Any) -> bool:
+    """Tell whether an index is a size polynomial, not an indirect one."""
+    return isinstance(index, int | dims.Size)
