@@ -58,6 +58,10 @@ class ShapeError(TracingError, ValueError):
     """Shapes that do not fit together."""
 
 
+class OutOfRangeError(TracingError, IndexError):
+    """An index, known while tracing, that the array doesn't have."""
+
+
 class MutationError(TracingError, ValueError):
     """A write in place that irgrad can't follow."""
 

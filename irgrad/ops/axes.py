@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,7 +20,7 @@ def as_dim(value: Any) -> Dim:
     dim = getattr(value, "dim", None)  # a size seen through a traced array's shape
     if isinstance(dim, dims.Size):
         return dim
-    return value.__index__()  # type: ignore[no-any-return]
+    return operator.index(value)
 
 
 def as_shape(shape: Any) -> Shape:
@@ -45,10 +46,10 @@ def dtype_of(x: Any) -> np.dtype:
 
 def normalized_axis(axis: Any, rank: int) -> int:
     """Return ``axis`` counted from the front."""
-    number = axis.__index__()
+    number = operator.index(axis)
     if not -rank <= number < rank:
         raise ShapeError(f"axis {number} of an array with {rank} axes", remedy="name an axis it has")
-    return number % rank  # type: ignore[no-any-return]
+    return number % rank
 
 
 def normalized_axes(axis: Any, rank: int) -> tuple[int, ...]:

@@ -90,6 +90,11 @@ def counting(carrier: Any, length: Dim, dtype: Any = np.int64) -> Any:
     return carrier.bind(iota, (), params) if isinstance(carrier, Operand) else iota(**params)
 
 
+def carrier(*operands: Any) -> Any:
+    """Return the first traced value among ``operands``, or the first of all."""
+    return next((x for x in operands if isinstance(x, Operand)), operands[0])
+
+
 def _convert(x: Any, *, dtype: np.dtype) -> Any:
     return np.asarray(x).astype(dtype)[()]
 

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from irgrad.errors import MutationError, ShapeError, UnsupportedCallError
 from irgrad.ir import dims
-from irgrad.ir.dims import Dim, Shape
+from irgrad.ir.dims import Shape
 from irgrad.ir.op import Op, Operand, Sample, Source, Write
 from irgrad.ir.types import ArrayType
-from irgrad.ops.axes import as_dim, dtype_of, shape_of
-from irgrad.ops.create import convert, counting
+from irgrad.ops.axes import dtype_of, shape_of
+from irgrad.ops.create import carrier, convert, counting
 from irgrad.ops.declare import real
+from irgrad.ops.keys import Selection, entries_of, is_mask, take_apart, without_truths
+from irgrad.ops.masked import Masked, where_masked
 from irgrad.ops.registry import declare, spelling
-from irgrad.ops.shape import reshape
-from irgrad.ops.views import Into, part_size, strided, strided_set, strided_view, view
+from irgrad.ops.shape import broadcast, reshape, shaped, transpose
+from irgrad.ops.views import (
+    Into,
+    alias_of,
+    is_whole,
+    strided,
+    strided_add,
+    strided_set,
+    strided_view,
+    view,
+    whole_of,
+)
 
 
 def _index_shape(types: Sequence[ArrayType]) -> Shape:
@@ -70,8 +81,10 @@ gather = declare(
 """Elements picked by integer arrays along ``axes``: the indices' axes first, then the others."""
 
 
-def _scatter(x: Any, update: Any, indices: tuple[Any, ...], axes: tuple[int, ...], add: bool) -> Any:
-    result = np.array(x, copy=True)
+def _scatter(
+    x: Any, update: Any, indices: tuple[Any, ...], axes: tuple[int, ...], add: bool, out: Any
+) -> Any:
+    result = np.array(x, copy=True) if out is None else out
     order, key = _key(result.ndim, indices, axes)
     part = np.transpose(result, order)
     if add:
@@ -84,7 +97,9 @@ def _scatter(x: Any, update: Any, indices: tuple[Any, ...], axes: tuple[int, ...
 scatter_add = declare(
     Op(
         name="scatter_add",
-        evaluate=lambda x, update, *indices, axes: _scatter(x, update, indices, axes, True),
+        evaluate=lambda x, update, *indices, axes, out=None: _scatter(
+            x, update, indices, axes, True, out
+        ),
         infer=lambda x, update, *indices, axes: x,
         lowering=Write(accumulate=True),
         pullback=lambda cotangent, out, x, update, *indices, axes: (
@@ -112,17 +127,22 @@ def _scatter_set_pullback(
     """Where an index repeats the last write wins, so only that one gets the cotangent."""
     taken = gather(cotangent, *indices, axes=axes)
     cleared = scatter_set(cotangent, np.zeros_like(taken), *indices, axes=axes)
+    nothing = (None,) * len(indices)
+    if all(shape_of(index) == () for index in indices):
+        return cleared, taken, *nothing
     shape = shape_of(update)
-    order = reshape(counting(cotangent, dims.product(shape)), shape=shape)
+    order = np.reshape(counting(carrier(cotangent, update), dims.product(shape)), shape)
     last = scatter_set(np.zeros_like(cotangent, dtype=np.int64), order, *indices, axes=axes)
     wins = gather(last, *indices, axes=axes) == order
-    return cleared, np.where(wins, taken, 0.0), *(None for _ in indices)
+    return cleared, np.where(wins, taken, 0.0), *nothing
 
 
 scatter_set = declare(
     Op(
         name="scatter_set",
-        evaluate=lambda x, update, *indices, axes: _scatter(x, update, indices, axes, False),
+        evaluate=lambda x, update, *indices, axes, out=None: _scatter(
+            x, update, indices, axes, False, out
+        ),
         infer=lambda x, update, *indices, axes: x,
         lowering=Write(accumulate=False),
         pullback=_scatter_set_pullback,
@@ -137,191 +157,66 @@ scatter_set = declare(
 """The array with the elements at integer indices replaced; of repeats, the last one counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A key taken apart: a strided part, then integer arrays on its axes, then new axes."""
-
-    strided: dict[str, Any]
-    arrays: tuple[Any, ...]
-    axes: tuple[int, ...]
-    front: int
-    """Where NumPy puts the axes of the index arrays."""
-    shape: Shape | None
-    """The result's shape where ``None`` in the key adds axes, else None."""
-
-
-def _is_mask(entry: Any) -> bool:
-    return not isinstance(entry, bool | int | slice) and dtype_of(entry).kind == "b"
-
-
-def _is_number(entry: Any) -> bool:
-    """Tell whether an entry of a key is one number: an int, or a size seen while tracing."""
-    return isinstance(entry, int | np.integer) or (
-        hasattr(entry, "dim") and not isinstance(entry, Operand)
-    )
-
-
-def _expanded(key: Any, rank: int) -> list[Any]:
-    """Return the key's entries with ``...`` spelled out and masks as integer arrays."""
-    entries = list(key) if isinstance(key, tuple) else [key]
-    flat: list[Any] = []
-    for entry in entries:
-        if isinstance(entry, list):
-            entry = np.asarray(entry) if entry else np.zeros(0, np.int64)
-        if entry is None or entry is Ellipsis or isinstance(entry, slice):
-            flat.append(entry)
-        elif isinstance(entry, Operand) and _is_mask(entry):
-            raise UnsupportedCallError(
-                "a traced boolean mask picks a number of elements that is only known when the "
-                "compiled function runs",
-                remedy="keep the shape: np.where(mask, x, 0), np.sum(x, where=mask)",
-            )
-        elif _is_mask(entry):
-            flat.extend(np.nonzero(entry))
-        else:
-            flat.append(entry)
-    used = sum(1 for entry in flat if entry is not None and entry is not Ellipsis)
-    if used > rank:
-        raise ShapeError(
-            f"too many indices: {used} for an array with {rank} axes", remedy="drop some"
-        )
-    if not any(entry is Ellipsis for entry in flat):
-        flat.append(Ellipsis)
-    position = next(i for i, entry in enumerate(flat) if entry is Ellipsis)
-    flat[position : position + 1] = [slice(None)] * (rank - used)
-    return flat
-
-
-def _slice_part(entry: slice, dim: Dim) -> tuple[Dim, Dim, int]:
-    """Return start, size and step of a slice of an axis of ``dim`` elements."""
-    step = 1 if entry.step is None else entry.step.__index__()
-    if step == 0:
-        raise ShapeError("a slice with step 0", remedy="use a step other than 0")
-
-    def bound(value: Any, default: Dim, low: Dim, high: Dim) -> Dim:
-        if value is None:
-            return default
-        number = as_dim(value)
-        if not dims.at_least(number, 0):
-            number = number + dim
-            return number if dims.at_least(number, low) else low
-        return high if dims.at_least(number, high) else number
-
-    if step > 0:
-        start, stop = bound(entry.start, 0, 0, dim), bound(entry.stop, dim, 0, dim)
-    else:
-        start, stop = bound(entry.start, dim - 1, -1, dim - 1), bound(entry.stop, -1, -1, dim - 1)
-    size = part_size(start, stop, step)
-    return (start, size, step) if size != 0 else (0, 0, 1)
-
-
-def take_apart(x: Any, key: Any) -> Selection:
-    """Take a key apart."""
-    shape = shape_of(x)
-    starts: list[Dim] = []
-    sizes: list[Dim] = []
-    steps: list[int] = []
-    dropped: list[int] = []
-    arrays: list[Any] = []
-    axes: list[int] = []
-    result: list[Dim | None] = []
-    places: list[int] = []
-    kept = 0
-    for position, entry in enumerate(_expanded(key, len(shape))):
-        if entry is None:
-            result.append(1)
-            continue
-        axis = len(starts)
-        dim = shape[axis]
-        if isinstance(entry, slice):
-            start, size, step = _slice_part(entry, dim)
-        elif _is_number(entry):
-            number = as_dim(entry)
-            start = number if dims.at_least(number, 0) else number + dim
-            if not (dims.at_least(start, 0) and dims.at_least(dim, start + 1)):
-                raise ShapeError(
-                    f"index {entry} is out of range for axis {axis} of size {dim}",
-                    remedy="indices run from -size to size - 1",
-                )
-            starts.append(start)
-            sizes.append(1)
-            steps.append(1)
-            dropped.append(axis)
-            # A NumPy index array elsewhere in the key draws in scalar indices too; they are
-            # dropped before the gather, which places the arrays' axes the same way but for the
-            # split case handled by `places`.
-            places.append(position)
-            continue
-        else:
-            start, size, step = 0, dim, 1
-            arrays.append(entry)
-            axes.append(kept)
-            places.append(position)
-        starts.append(start)
-        sizes.append(size)
-        steps.append(step)
-        kept += 1
-        result.append(size if isinstance(entry, slice) else None)
-    together = not places or places[-1] - places[0] == len(places) - 1
-    front = 0
-    if arrays and together:
-        front = sum(1 for entry in result[: _first_array(result)] if entry is not None)
-    new_shape = tuple(dim for dim in result if dim is not None)
-    has_new = len(new_shape) != kept - len(arrays)
-    params = {
-        "starts": tuple(starts),
-        "sizes": tuple(sizes),
-        "steps": tuple(steps),
-        "dropped": tuple(dropped),
-    }
-    return Selection(params, tuple(arrays), tuple(axes), front, new_shape if has_new else None)
-
-
-def _first_array(result: list[Dim | None]) -> int:
-    return next(i for i, dim in enumerate(result) if dim is None)
-
-
-def _is_whole(x: Any, part: dict[str, Any]) -> bool:
-    return (
-        part["sizes"] == shape_of(x)
-        and not part["dropped"]
-        and all(step == 1 for step in part["steps"])
-    )
-
-
 def _integers(entry: Any) -> Any:
-    return entry if dtype_of(entry).kind in "iu" else convert(entry, dtype=np.dtype(np.int64))
+    if dtype_of(entry).kind not in "iu":
+        raise UnsupportedCallError(
+            f"an index of dtype {dtype_of(entry)}",
+            remedy="index by integers: x[i.astype(int)]",
+        )
+    return entry
+
+
+def _picked(x: Any, selection: Selection) -> Any:
+    """Return what integer arrays pick of a strided part, their axes first."""
+    base, params = whole_of(x, selection.strided)
+    part = base if is_whole(shape_of(base), params) else strided(base, **params)
+    indices = tuple(map(_integers, selection.arrays))
+    if any(shape_of(index) for index in indices):
+        return gather(part, *indices, axes=selection.axes)
+    if not is_whole(shape_of(x), selection.strided):
+        part = strided_view(x, **selection.strided)
+    else:
+        part = x
+
+    def write(whole: Any, value: Any) -> Any:
+        return scatter_set(whole, value, *indices, axes=selection.axes)
+
+    return view(part, gather, write, *indices, axes=selection.axes)
+
+
+def _arranged(picked: Any, selection: Selection) -> Any:
+    """Move the axes of the index arrays to where NumPy has them, and add the new axes."""
+    shape = shape_of(picked)
+    rank = len(shape) - (len(selection.strided["starts"]) - len(selection.strided["dropped"]))
+    rank += len(selection.axes)
+    if selection.added:
+        picked = shaped(picked, (*shape[:rank], *selection.others))
+    if selection.front and rank:
+        picked = np.transpose(picked, _placement(rank, selection))
+    return picked
+
+
+def _placement(rank: int, selection: Selection) -> tuple[int, ...]:
+    """Return the order of axes that takes the index arrays' axes from the front to their place."""
+    front = selection.front
+    total = rank + len(selection.others)
+    return (*range(rank, rank + front), *range(rank), *range(rank + front, total))
 
 
 @spelling(method="__getitem__")
 def getitem(x: Any, key: Any) -> Any:
     """Return ``x[key]``; a view where NumPy gives one."""
-    selection = take_apart(x, key)
-    whole = _is_whole(x, selection.strided)
-    if not selection.arrays:
-        part = strided_view(x, **selection.strided)
-        if selection.shape is not None:
-            shape = shape_of(part)
-            part = view(
-                part, reshape, lambda value: reshape(value, shape=shape), shape=selection.shape
-            )
-        return part
-    part = x if whole else strided(x, **selection.strided)
-    indices = tuple(_integers(entry) for entry in selection.arrays)
-    picked = gather(part, *indices, axes=selection.axes)
-    rank = max(len(shape_of(index)) for index in indices)
-    total = len(shape_of(picked))
-    if selection.shape is not None:
-        picked = reshape(picked, shape=(*shape_of(picked)[:rank], *selection.shape))
-        total = len(shape_of(picked))
-    if selection.front and rank:
-        order = (
-            *range(rank, rank + selection.front),
-            *range(rank),
-            *range(rank + selection.front, total),
-        )
-        picked = np.transpose(picked, order)
-    return picked
+    x, entries = without_truths(x, entries_of(x, key))
+    if len(entries) == 1 and isinstance(entries[0], Operand) and is_mask(entries[0]):
+        return Masked(x, entries[0])
+    selection = take_apart(x, entries)
+    if selection.arrays:
+        return _arranged(_picked(x, selection), selection)
+    if selection.scalar:
+        base, params = whole_of(x, selection.strided)
+        return strided(base, **params)
+    part = strided_view(x, **selection.strided)
+    return shaped(part, selection.others) if selection.added else part
 
 
 @spelling(method="__setitem__")
@@ -330,57 +225,145 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     update(x, key, value, accumulate=False)
 
 
+@spelling(method="__iadd__")
+def add_in_place(x: Any, value: Any) -> None:
+    """Do ``x += value`` to a traced ``x``."""
+    update(x, Ellipsis, value, accumulate=True)
+
+
 def update(x: Any, key: Any, value: Any, *, accumulate: bool) -> None:
     """Assign or add to ``x[key]`` in place, repeated indices adding up."""
-    selection = take_apart(x, key)
-    if not np.can_cast(dtype_of(value), dtype_of(x), "same_kind") and isinstance(value, Operand):
+    if not isinstance(value, Operand):
+        value = _understood(x, value)
+    _check_cast(x, value, accumulate)
+    x, entries = without_truths(x, entries_of(x, key))
+    if len(entries) == 1 and isinstance(entries[0], Operand) and is_mask(entries[0]):
+        x.rebind(where_masked(x, entries[0], value, accumulate).node)
+        return
+    selection = take_apart(x, entries)
+    if isinstance(value, Masked):
+        raise value.misused()
+    if selection.arrays:
+        base, params = x, selection.strided
+    else:
+        base, params = whole_of(x, selection.strided)
+        if not accumulate and _is_itself(value, base, params):
+            return
+    part = base if is_whole(shape_of(base), params) else strided(base, **params)
+    if selection.arrays:
+        new = _scattered(x, part, selection, value, accumulate)
+        result = new if part is base else strided_set(base, new, **params)
+    else:
+        result = _overwritten(x, base, part, params, selection, value, accumulate)
+    base.rebind(result.node)
+
+
+def _overwritten(
+    x: Any,
+    base: Any,
+    part: Any,
+    params: dict[str, Any],
+    selection: Selection,
+    value: Any,
+    accumulate: bool,
+) -> Any:
+    """Return ``base`` with a strided part assigned or added to."""
+    if not accumulate:
+        summand = _summand(value, strided, base, (), params)
+        if summand is not None:
+            value, accumulate = summand, True
+    weak = not isinstance(value, Operand) and np.ndim(value) == 0
+    if accumulate and not weak and dtype_of(value) != dtype_of(x):
+        value, accumulate = part + _shaped_value(x, value, selection.others, None), False
+    new = _shaped_value(x, value, selection.others, dtype_of(x))
+    if selection.added:
+        new = reshape(new, shape=shape_of(part))
+    if part is base:
+        return part + new if accumulate else new
+    return (strided_add if accumulate else strided_set)(base, new, **params)
+
+
+def _scattered(x: Any, part: Any, selection: Selection, value: Any, accumulate: bool) -> Any:
+    """Return ``part`` with the elements that integer arrays pick assigned or added to."""
+    indices = tuple(map(_integers, selection.arrays))
+    merged = dims.broadcast_shapes(*map(shape_of, indices))
+    if merged is None:
+        raise ShapeError(
+            f"index arrays of shapes {' and '.join(str(shape_of(i)) for i in indices)} can't be "
+            "broadcast together",
+            remedy="make the sizes equal or 1",
+        )
+    front, others, rank = selection.front, selection.others, len(merged)
+    if not accumulate and not rank:
+        summand = _summand(value, gather, part, indices, {"axes": selection.axes})
+        if summand is not None:
+            value, accumulate = summand, True
+    new = _shaped_value(x, value, (*others[:front], *merged, *others[front:]), dtype_of(x))
+    if front and rank:
+        new = transpose(
+            new, axes=tuple(int(a) for a in np.argsort(_placement(rank, selection)))
+        )
+    if selection.added:
+        kept = [dim for axis, dim in enumerate(shape_of(part)) if axis not in selection.axes]
+        new = reshape(new, shape=(*merged, *kept))
+    op = scatter_add if accumulate else scatter_set
+    return op(part, new, *indices, axes=selection.axes)
+
+
+def _is_itself(value: Any, base: Any, params: dict[str, Any]) -> bool:
+    """Tell whether a part is assigned to itself, as ``a[i:j] += v`` does after adding."""
+    alias = alias_of(value)
+    if alias is None:
+        return value is base and is_whole(shape_of(base), params)
+    return alias.base is base and alias.op is strided and alias.params == params
+
+
+def _summand(
+    value: Any, op: Op, base: Any, operands: tuple[Any, ...], params: Mapping[str, Any]
+) -> Any:
+    """Return ``v`` where the value is ``a[i] + v`` and is written to ``a[i]``, else None.
+
+    ``a[i] += v`` on a number reads, adds and writes; as one addition its adjoint is a read.
+    """
+    node = getattr(value, "node", None)
+    if node is None or node.op.name not in ("add", "subtract") or alias_of(value) is not None:
+        return None
+    where = (base.node, *(x.node for x in operands))
+    for read, other in (node.inputs, node.inputs[::-1])[: 2 if node.op.name == "add" else 1]:
+        if read.op is op and read.inputs == where and read.params == params:
+            summand = type(value)(value.trace, other)
+            return summand if node.op.name == "add" else -summand
+    return None
+
+
+def _understood(x: Any, value: Any) -> Any:
+    """Return a written value as a number, an ndarray or a traced array."""
+    if isinstance(value, int | float | complex | np.generic):
+        return value
+    array = np.asarray(value)
+    return x.lift(array) if array.dtype == object else array
+
+
+def _check_cast(x: Any, value: Any, accumulate: bool) -> None:
+    if not accumulate and not isinstance(value, Operand):
+        return
+    kind = type(value) if isinstance(value, int | float) else dtype_of(value)
+    result = np.result_type(dtype_of(x), kind(0) if isinstance(kind, type) else kind)
+    if not np.can_cast(result, dtype_of(x), "same_kind"):
         raise MutationError(
-            f"can't write {dtype_of(value)} into {dtype_of(x)} in place",
+            f"can't write {getattr(kind, 'name', kind)} into {dtype_of(x)} in place",
             remedy="make the target with a float dtype, or convert with .astype",
         )
-    part = strided(x, **selection.strided)
-    if selection.arrays:
-        indices = tuple(_integers(entry) for entry in selection.arrays)
-        place = gather(part, *indices, axes=selection.axes)
-        rank = len(shape_of(place)) - (len(shape_of(part)) - len(indices))
-        if selection.shape is not None:
-            raise UnsupportedCallError(
-                "assignment with None and integer arrays in one key", remedy="reshape the value"
-            )
-        target = shape_of(place)
-        if selection.front and rank:
-            target = (
-                *target[rank : rank + selection.front],
-                *target[:rank],
-                *target[rank + selection.front :],
-            )
-        spread = _spread(x, value, target)
-        if selection.front and rank:
-            spread = np.moveaxis(
-                spread,
-                tuple(range(selection.front, selection.front + rank)),
-                tuple(range(rank)),
-            )
-        op = scatter_add if accumulate else scatter_set
-        new = op(part, spread, *indices, axes=selection.axes)
-    else:
-        spread = _spread(x, value, selection.shape or shape_of(part))
-        new = reshape(spread, shape=shape_of(part)) if selection.shape is not None else spread
-        if accumulate:
-            new = part + new
-    whole = _is_whole(x, selection.strided)
-    result = new if whole else strided_set(x, new, **selection.strided)
-    x.rebind(result.node)
 
 
-def _spread(x: Any, value: Any, shape: Shape) -> Any:
-    """Return ``value`` with the dtype of ``x``, broadcast to ``shape``, as a traced array."""
+def _shaped_value(x: Any, value: Any, shape: Shape, dtype: np.dtype | None) -> Any:
+    """Return ``value`` as a traced array of ``shape`` and, if given, ``dtype``."""
     if not isinstance(value, Operand):
-        array = np.asarray(value)
-        value = x.lift(array if array.dtype == object else array.astype(dtype_of(x)))
-    if dtype_of(value) != dtype_of(x):
-        value = convert(value, dtype=dtype_of(x))
+        number = not isinstance(value, np.ndarray) and dtype is not None
+        value = x.lift(np.asarray(value).astype(dtype) if number else value)
+    if dtype is not None and dtype_of(value) != dtype:
+        value = convert(value, dtype=dtype)
     extra = len(shape_of(value)) - len(shape)
     if extra > 0 and all(dim == 1 for dim in shape_of(value)[:extra]):
         value = reshape(value, shape=shape_of(value)[extra:])
-    return value if shape_of(value) == shape else np.broadcast_to(value, shape)
+    return value if shape_of(value) == shape else broadcast(value, shape=shape)

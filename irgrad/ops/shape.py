@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from irgrad.ir.op import Op, Sample, Source, View
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import as_shape, normalized_axes, normalized_axis, shape_of
 from irgrad.ops.declare import real
+from irgrad.ops.layout import is_fortran, reshape_copies
 from irgrad.ops.registry import declare, spelling
 from irgrad.ops.views import strided, view
 
@@ -172,76 +173,154 @@ concatenate = declare(
 )
 
 
-@spelling(np.reshape, method="reshape")
-def _reshape(x: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
-    wanted = shape[0] if len(shape) == 1 else shape
-    if order != "C":
-        raise UnsupportedCallError(
-            f"reshape with order={order!r}", remedy="transpose before and after the reshape"
+def _restored(base: Any, value: Any) -> Any:
+    """Undo a reshape of ``base``, or of some other array of its shape."""
+    return reshape(value, shape=shape_of(base))
+
+
+def shaped(x: Any, shape: Shape) -> Any:
+    """Return ``x`` in another shape, as a view where NumPy gives one."""
+    if reshape_copies(x, shape):
+        return reshape(x, shape=shape)
+    return view(x, reshape, _restored, shape=shape)
+
+
+def permuted(x: Any, axes: tuple[int, ...]) -> Any:
+    """Return a view of ``x`` with its axes in another order."""
+    inverse = tuple(int(axis) for axis in np.argsort(axes))
+    return view(x, transpose, lambda base, value: transpose(value, axes=inverse), axes=axes)
+
+
+def _completed(target: Shape, size: Dim) -> Shape:
+    """Return a shape with the -1 in it, if any, replaced by what makes up ``size`` elements."""
+    unknown = [axis for axis, dim in enumerate(target) if isinstance(dim, int) and dim < 0]
+    if not unknown:
+        return target
+    if len(unknown) > 1 or target[unknown[0]] != -1:
+        raise ShapeError(
+            f"can't reshape to {target}", remedy="at most one size may be -1, none less than that"
         )
-    target = as_shape(wanted)
-    if any(dim == -1 for dim in target):
-        known = dims.product(dim for dim in target if dim != -1)
-        rest = dims.floor_divide(dims.product(shape_of(x)), known) if known != 0 else 0
-        target = tuple(rest if dim == -1 else dim for dim in target)
-    return view(x, reshape, lambda value: reshape(value, shape=shape_of(x)), shape=target)
+    known = dims.product(dim for dim in target if dim != -1)
+    if dims.same(known, 0):
+        raise ShapeError(
+            f"can't reshape to {target}: any size would do for -1", remedy="give every size"
+        )
+    rest = dims.floor_divide(size, known)
+    return tuple(rest if dim == -1 else dim for dim in target)
+
+
+@spelling(np.reshape, method="reshape")
+def _reshape(
+    a: Any, *shape: Any, order: str = "C", copy: Any = None, newshape: Any = None
+) -> Any:
+    if len(shape) == 2 and isinstance(shape[1], str):  # np.reshape(a, shape, order)
+        shape, order = shape[:1], shape[1]
+    wanted = newshape if not shape else shape[0] if len(shape) == 1 else shape
+    target = _completed(as_shape(wanted), dims.product(shape_of(a)))
+    x = a.copy() if copy else a
+    if _in_fortran_order(x, order):
+        return _reversed(shaped(_reversed(x), target[::-1]))
+    return shaped(x, target)
+
+
+def _in_fortran_order(x: Any, order: Any) -> bool:
+    """Tell whether NumPy's ``order`` means that the first index runs fastest.
+
+    "A" and "K" follow the memory, which is in C order but for views that transpose it.
+    """
+    if order not in ("C", "F", "A", "K", None):
+        raise UnsupportedCallError(f"order={order!r}", remedy="orders are 'C', 'F', 'A' and 'K'")
+    return order == "F" or (order in ("A", "K") and is_fortran(x))
+
+
+def _reversed(x: Any) -> Any:
+    return permuted(x, tuple(range(len(shape_of(x))))[::-1])
 
 
 @spelling(np.ravel, method="ravel")
-def _ravel(x: Any, order: str = "C") -> Any:
-    return _reshape(x, (-1,), order=order)
+def _ravel(a: Any, order: str = "C") -> Any:
+    return _reshape(a, (-1,), order=order) if len(shape_of(a)) != 1 else shaped(a, shape_of(a))
 
 
 @spelling(method="flatten")
-def _flatten(x: Any, order: str = "C") -> Any:
-    return _ravel(x, order=order).copy()
+def _flatten(a: Any, order: str = "C") -> Any:
+    return _ravel(a, order=order).copy()
+
+
+@spelling(method="flat")
+def _flat(a: Any) -> Any:
+    """Return the elements in C order, as a view even where ``ravel`` has to copy."""
+    return view(a, reshape, _restored, shape=(dims.product(shape_of(a)),))
 
 
 @spelling(np.transpose, method="transpose")
-def _transpose(x: Any, *axes: Any) -> Any:
+def _transpose(a: Any, *axes: Any) -> Any:
     wanted: Any = axes[0] if len(axes) == 1 else axes
-    rank = len(shape_of(x))
+    rank = len(shape_of(a))
     order = tuple(range(rank))[::-1] if not axes or wanted is None else normalized_axes(wanted, rank)
     if sorted(order) != list(range(rank)):
         raise ShapeError(
             f"transpose: axes {order} are no order of {rank} axes", remedy="name each axis once"
         )
-    inverse = tuple(int(a) for a in np.argsort(order))
-    return view(x, transpose, lambda value: transpose(value, axes=inverse), axes=order)
+    return permuted(a, order)
+
+
+@spelling(np.matrix_transpose, np.linalg.matrix_transpose, method="mT")
+def _matrix_transpose(x: Any, /) -> Any:
+    if len(shape_of(x)) < 2:
+        raise ShapeError("the matrix transpose of fewer than 2 axes", remedy="use .T")
+    return _swapaxes(x, -1, -2)
 
 
 @spelling(np.swapaxes, method="swapaxes")
-def _swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    rank = len(shape_of(x))
+def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    rank = len(shape_of(a))
     order = list(range(rank))
-    a, b = normalized_axis(axis1, rank), normalized_axis(axis2, rank)
-    order[a], order[b] = order[b], order[a]
-    return _transpose(x, tuple(order))
+    i, j = normalized_axis(axis1, rank), normalized_axis(axis2, rank)
+    order[i], order[j] = order[j], order[i]
+    return permuted(a, tuple(order))
 
 
 @spelling(np.moveaxis)
-def _moveaxis(x: Any, source: Any, destination: Any) -> Any:
-    rank = len(shape_of(x))
+def _moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    rank = len(shape_of(a))
     sources = normalized_axes(source, rank)
     destinations = normalized_axes(destination, rank)
+    if len(sources) != len(destinations):
+        raise ShapeError(
+            f"moveaxis: {len(sources)} axes to {len(destinations)} places",
+            remedy="name as many destinations as sources",
+        )
     order = [axis for axis in range(rank) if axis not in sources]
     for target, axis in sorted(zip(destinations, sources, strict=True)):
         order.insert(target, axis)
-    return _transpose(x, tuple(order))
+    return permuted(a, tuple(order))
+
+
+@spelling(np.rollaxis)
+def _rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    rank = len(shape_of(a))
+    moved = normalized_axis(axis, rank)
+    place = start + rank if start < 0 else start
+    if not 0 <= place <= rank:
+        raise ShapeError(f"rollaxis: start {start} of {rank} axes", remedy="name a place it has")
+    order = [other for other in range(rank) if other != moved]
+    order.insert(place - 1 if moved < place else place, moved)
+    return permuted(a, tuple(order))
 
 
 @spelling(np.squeeze, method="squeeze")
-def _squeeze(x: Any, axis: Any = None) -> Any:
-    shape = shape_of(x)
+def _squeeze(a: Any, axis: Any = None) -> Any:
+    shape = shape_of(a)
     if axis is None:
-        dropped = {a for a, dim in enumerate(shape) if dim == 1}
+        dropped = {i for i, dim in enumerate(shape) if dim == 1}
     else:
         dropped = set(normalized_axes(axis, len(shape)))
-        if any(shape[a] != 1 for a in dropped):
+        if not all(dims.same(shape[i], 1) for i in dropped):
             raise ShapeError(
                 f"can't squeeze axis {axis} of shape {shape}", remedy="its size must be 1"
             )
-    return _reshape(x, tuple(dim for a, dim in enumerate(shape) if a not in dropped))
+    return shaped(a, tuple(dim for i, dim in enumerate(shape) if i not in dropped))
 
 
 @spelling(np.expand_dims)
@@ -250,25 +329,54 @@ def _expand_dims(a: Any, axis: Any) -> Any:
     added = axis if isinstance(axis, tuple | list) else (axis,)
     for position in sorted(normalized_axes(added, len(shape) + len(added))):
         shape.insert(position, 1)
-    return _reshape(a, tuple(shape))
+    return shaped(a, tuple(shape))
+
+
+def _with_leading(x: Any, rank: int) -> Any:
+    shape = shape_of(x)
+    return x if len(shape) >= rank else shaped(x, (1,) * (rank - len(shape)) + shape)
+
+
+def _each(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+    """Apply a function to one array, or to each of several."""
+    results = tuple(change(array) for array in arrays)
+    return results[0] if len(results) == 1 else results
+
+
+@spelling(np.atleast_1d)
+def _atleast_1d(*arys: Any) -> Any:
+    return _each(arys, lambda x: _with_leading(x, 1))
+
+
+@spelling(np.atleast_2d)
+def _atleast_2d(*arys: Any) -> Any:
+    return _each(arys, lambda x: _with_leading(x, 2))
+
+
+@spelling(np.atleast_3d)
+def _atleast_3d(*arys: Any) -> Any:
+    return _each(
+        arys,
+        lambda x: shaped(x, (*shape_of(x), 1)) if len(shape_of(x)) == 2
+        else shaped(x, (1, *shape_of(x), 1)) if len(shape_of(x)) == 1
+        else _with_leading(x, 3),
+    )  # fmt: skip
 
 
 @spelling(np.broadcast_to)
 def _broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
-    return broadcast(array, shape=as_shape(shape))
+    return view(array, broadcast, None, shape=as_shape(shape))
 
 
-@spelling(np.concatenate)
-def _concatenate(
-    arrays: Sequence[Any], axis: int | None = 0, out: Any = None, *, dtype: Any = None, **_: Any
-) -> Any:
-    parts = list(arrays)
-    if axis is None:
-        parts, axis = [np.ravel(part) for part in parts], 0
-    joined = concatenate(*parts, axis=normalized_axis(axis, len(shape_of(parts[0]))))
-    return joined if dtype is None else joined.astype(dtype)
-
-
-@spelling(np.stack)
-def _stack(arrays: Sequence[Any], axis: int = 0, out: Any = None, **options: Any) -> Any:
-    return np.concatenate([np.expand_dims(part, axis) for part in arrays], axis, **options)
+@spelling(np.broadcast_arrays)
+def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
+    shape = dims.broadcast_shapes(*map(shape_of, args))
+    if shape is None:
+        raise ShapeError(
+            f"shapes {' and '.join(str(shape_of(x)) for x in args)} can't be broadcast together",
+            remedy="make the sizes equal or 1, aligned from the last axis",
+        )
+    return tuple(
+        x if shape_of(x) == shape and hasattr(x, "view_of") else np.broadcast_to(x, shape)
+        for x in args
+    )

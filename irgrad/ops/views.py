@@ -98,14 +98,14 @@ def _write_type(x: ArrayType, update: ArrayType, **params: Any) -> ArrayType:
     return x
 
 
-def _added(x: Any, update: Any, **params: Any) -> Any:
-    result = np.array(x, copy=True)
+def _added(x: Any, update: Any, *, out: Any = None, **params: Any) -> Any:
+    result = np.array(x, copy=True) if out is None else out
     result[_slices(**params)] += update
     return result
 
 
-def _assigned(x: Any, update: Any, **params: Any) -> Any:
-    result = np.array(x, copy=True)
+def _assigned(x: Any, update: Any, *, out: Any = None, **params: Any) -> Any:
+    result = np.array(x, copy=True) if out is None else out
     result[_slices(**params)] = update
     return result
 
@@ -153,27 +153,97 @@ strided_set = declare(
 """The array with a strided part replaced by ``update``."""
 
 
-def view(x: Any, op: Op, inverse: Callable[[Any], Any], **params: Any) -> Any:
+class Alias:
+    """How a traced array that shares another's memory reads it and writes back into it."""
+
+    __slots__ = ("base", "op", "operands", "params", "root", "seen", "write")
+
+    def __init__(
+        self,
+        base: Any,
+        op: Op,
+        operands: tuple[Any, ...],
+        params: Mapping[str, Any],
+        write: Callable[[Any, Any], Any] | None,
+    ) -> None:
+        self.base = base
+        self.op = op
+        self.operands = operands
+        self.params = params
+        self.write = write
+        self.root = base.root
+        self.seen = self.root.version
+
+    def read(self) -> Any:
+        """Return what the alias sees of its base now."""
+        return self.op(self.base, *self.operands, **self.params)
+
+
+def alias_of(x: Any) -> Alias | None:
+    """Return how a traced array shares another's memory; None where it has memory of its own."""
+    return getattr(x, "alias", None) if hasattr(x, "view_of") else None
+
+
+def view(x: Any, op: Op, write: Callable[[Any, Any], Any] | None, *operands: Any,
+         **params: Any) -> Any:  # fmt: skip
     """Apply ``op``, whose result shares memory in NumPy: a traced one follows writes to ``x``.
 
-    ``inverse`` takes a new value of the result back to a new value of ``x``.
+    ``write(x, value)`` returns ``x`` with the part that the result shows replaced by ``value``;
+    None where NumPy's view is read-only.
     """
-    result = op(x, **params)
+    result = op(x, *operands, **params)
     if hasattr(result, "view_of"):
-        result.view_of(x, lambda base: op(base, **params), lambda base, value: inverse(value))
+        result.view_of(x, op, operands, params, write)
     return result
 
 
 def strided_view(x: Any, **params: Any) -> Any:
-    """Return the strided part of ``x`` as a view: writes into it reach ``x``."""
-    result = strided(x, **params)
-    if hasattr(result, "view_of"):
-        result.view_of(
-            x,
-            lambda base: strided(base, **params),
-            lambda base, value: strided_set(base, value, **params),
-        )
-    return result
+    """Return the strided part of ``x`` as a view: writes into it reach ``x``.
+
+    A part of a part is made a part of the whole, so that ``x[i][j]`` reads one number.
+    """
+    base, params = whole_of(x, params)
+    return view(base, strided, lambda whole, value: strided_set(whole, value, **params), **params)
+
+
+def whole_of(x: Any, params: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return what ``x`` is itself a strided view of, and a part of ``x`` as a part of that."""
+    alias = alias_of(x)
+    if alias is None or alias.op is not strided:
+        return x, params
+    return alias.base, composed(alias.params, params)
+
+
+def composed(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the params of the part ``inner`` of the part ``outer`` of an array."""
+    starts: list[Dim] = []
+    sizes: list[Dim] = []
+    steps: list[int] = []
+    dropped: list[int] = []
+    place = 0
+    for axis, (start, step) in enumerate(zip(outer["starts"], outer["steps"], strict=True)):
+        if axis in outer["dropped"]:
+            dropped.append(axis)
+            starts.append(start)
+            sizes.append(1)
+            steps.append(1)
+            continue
+        if place in inner["dropped"]:
+            dropped.append(axis)
+        starts.append(start + step * inner["starts"][place])
+        sizes.append(inner["sizes"][place])
+        steps.append(step * inner["steps"][place])
+        place += 1
+    return _params(tuple(starts), tuple(sizes), tuple(steps), tuple(dropped))
+
+
+def is_whole(shape: Shape, params: Mapping[str, Any]) -> bool:
+    """Tell whether a strided part is all of an array of ``shape``, in its own order."""
+    return (
+        params["sizes"] == shape
+        and not params["dropped"]
+        and all(step == 1 for step in params["steps"])
+    )
 
 
 def part_size(start: Dim, stop: Dim, step: int) -> Dim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,11 @@ from irgrad.ir.op import Op
 from irgrad.ir.origin import Origin
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import constant, convert, input_, item, size
+from irgrad.ops.masked import MaskMisusedError
 from irgrad.ops.operand import NumPyOperand
 from irgrad.ops.registry import METHODS
+from irgrad.ops.views import Alias
+from irgrad.trace.operands import as_node, dtype_or_weak, readied
 from irgrad.trace.origins import location_here, origin_here
 from irgrad.trace.sizes import TracedSize
 
@@ -46,6 +50,10 @@ class Trace:
         self.captured: dict[int, tuple[Any, Node]] = {}
         self.origin: Origin | None = None
         self.open = True
+        self.depth = 0
+        """How many loops this trace is the body of."""
+        self.replaced: dict[Node, Node] = {}
+        """Nodes that ``finished`` is to leave out, and the nodes that compute as much and more."""
         self._scalars: dict[Any, Node] = {}
 
     def record(self, op: Op, inputs: tuple[Node, ...], params: Mapping[str, Any]) -> Node:
@@ -65,7 +73,9 @@ class Trace:
         node = Node(input_, (), params, type, self.origin)
         self.nodes.append(node)
         self.inputs.append(node)
-        return Tracer(self, node, weak)
+        tracer = Tracer(self, node, weak)
+        tracer.argument = name
+        return tracer
 
     def scalar(self, value: Any, dtype: np.dtype) -> Node:
         """Return the node of a constant scalar, one a value and dtype."""
@@ -106,17 +116,25 @@ class Tracer(NumPyOperand):
     """A traced array or scalar.
 
     ``weak`` is the Python type of a scalar that takes the other operand's dtype (NEP 50), else
-    None. A tracer made by basic indexing or another view of ``base`` follows writes to it.
+    None. ``alias`` says whose memory a view shares: a write into either is seen by both, since
+    the owner of the memory, ``root``, counts the writes in ``version``. ``argument`` is the name
+    of an argument of the function, which must not be written.
     """
 
-    __slots__ = ("_node", "_view", "trace", "version", "weak")
+    __slots__ = ("_node", "alias", "argument", "trace", "version", "weak")
 
     def __init__(self, trace: Trace, node: Node, weak: type | None = None) -> None:
         self.trace = trace
         self._node = node
         self.weak = weak
         self.version = 0
-        self._view: _ViewOf | None = None
+        self.alias: Alias | None = None
+        self.argument: str | None = None
+
+    @property
+    def root(self) -> Tracer:
+        """The tracer that owns the memory."""
+        return self if self.alias is None else self.alias.root
 
     @property
     def node(self) -> Node:
@@ -127,12 +145,22 @@ class Tracer(NumPyOperand):
                 remedy="return it from the function instead of storing it outside",
                 location=location_here(),
             )
-        view = self._view
-        if view is not None and view.base.version != view.version:
-            view.base.node  # noqa: B018 - brings the base up to date first
-            self._node = view.read(view.base)._node
-            view.version = view.base.version
+        alias = self.alias
+        if alias is not None and alias.seen != alias.root.version:
+            self._refresh()
         return self._node
+
+    def _refresh(self) -> None:
+        """Read a view again whose memory was written; without recursion, views may be chained."""
+        version = self.root.version
+        stale: list[tuple[Tracer, Alias]] = []
+        tracer = self
+        while tracer.alias is not None and tracer.alias.seen != version:
+            stale.append((tracer, tracer.alias))
+            tracer = tracer.alias.base
+        for tracer, alias in reversed(stale):
+            tracer._node = alias.read()._node
+            alias.seen = version
 
     @property
     def type(self) -> ArrayType:
@@ -168,14 +196,27 @@ class Tracer(NumPyOperand):
         """The transpose."""
         return METHODS["transpose"](self)
 
+    @property
+    def mT(self) -> Any:  # noqa: N802 - NumPy's name
+        """The array with its last two axes swapped."""
+        return METHODS["mT"](self)
+
+    @property
+    def flat(self) -> Any:
+        """The elements in C order, as a view of one axis."""
+        return METHODS["flat"](self)
+
     def bind(self, op: Op, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         """Record ``op`` on ``operands``: tracers, arrays of the user's, Python numbers."""
         trace = self.trace
-        if op.promote is not None:
-            nodes, weak = self._promoted(op, operands)
-        else:
-            nodes = tuple([as_node(trace, operand) for operand in operands])
-            weak = None
+        try:
+            if op.promote is not None:
+                nodes, weak = self._promoted(op, operands)
+            else:
+                nodes = tuple([as_node(trace, operand) for operand in operands])
+                weak = None
+        except MaskMisusedError as error:  # x[mask] is an operand: it goes on under its mask
+            return error.masked.bind(op, operands, params)
         node = trace.record(op, nodes, params or NO_PARAMS)
         if isinstance(node.type, tuple):
             return tuple(
@@ -252,24 +293,45 @@ class Tracer(NumPyOperand):
         self[...] = value
 
     def rebind(self, node: Node) -> None:
-        """Take on a new value, as a write in place does; views of it follow."""
-        view = self._view
-        if view is not None:
-            view.base.rebind(view.write(view.base, Tracer(self.trace, node))._node)
-            view.version = view.base.version
-        elif self._node.op is input_:
+        """Take on a new value, as a write in place does; views of the same memory follow."""
+        chain: list[Tracer] = [self]
+        while (alias := chain[-1].alias) is not None:
+            if alias.write is None:
+                raise MutationError(
+                    "a write into a read-only view",
+                    remedy="copy it first: v = v.copy()",
+                    location=location_here(),
+                )
+            chain.append(alias.base)
+        root = chain[-1]
+        if root.argument is not None:
             raise MutationError(
-                f"the function writes into its argument {self._node.params['name']!r}",
+                f"the function writes into its argument {root.argument!r}",
                 remedy="copy it first: x = x.copy()",
                 location=location_here(),
             )
-        self._node = node
-        self.version += 1
+        nodes = [node]
+        for tracer, base in pairwise(chain):
+            assert tracer.alias is not None
+            assert tracer.alias.write is not None
+            nodes.append(tracer.alias.write(base, Tracer(self.trace, nodes[-1])).node)
+        root.version += 1
+        for tracer, value in zip(chain, nodes, strict=True):
+            tracer._node = value
+            if tracer.alias is not None:
+                tracer.alias.seen = root.version
 
-    def view_of(self, base: Tracer, read: Any, write: Any) -> Tracer:
-        """Make this tracer a view of ``base``: ``read(base)``, and back by ``write(base, v)``."""
-        self._view = _ViewOf(base, read, write, base.version)
-        return self
+    def view_of(
+        self,
+        base: Tracer,
+        op: Op,
+        operands: tuple[Any, ...],
+        params: Mapping[str, Any],
+        write: Callable[[Any, Any], Any] | None,
+    ) -> None:
+        """Make this tracer share the memory of ``base``; a number has none to share."""
+        if base.alias is not None or base.type.shape:
+            self.alias = Alias(base, op, operands, params, write)
 
     def __getitem__(self, key: Any) -> Any:
         return METHODS["__getitem__"](self, key)
@@ -278,19 +340,17 @@ class Tracer(NumPyOperand):
         METHODS["__setitem__"](self, key, value)
 
     def _in_place(self, value: Any) -> Tracer:
-        if self.ndim == 0 and self._view is None:
-            return value  # type: ignore[no-any-return]  # Python numbers are immutable
-        if value.dtype != self.dtype and not np.can_cast(value.dtype, self.dtype, "same_kind"):
-            raise MutationError(
-                f"can't write {value.dtype} into {self.dtype} in place",
-                remedy="write a = a + b, or convert with .astype",
-                location=location_here(),
-            )
-        self.rebind(_filled(self, value))
+        """Take on the result of an in-place operator; a number can't, it is replaced."""
+        if self.alias is None and not self.type.shape:
+            return value  # type: ignore[no-any-return]
+        METHODS["__setitem__"](self, Ellipsis, value)
         return self
 
     def __iadd__(self, other: Any) -> Any:
-        return self._in_place(self + other)
+        if self.alias is None and not self.type.shape:
+            return self + other
+        METHODS["__iadd__"](self, other)
+        return self
 
     def __isub__(self, other: Any) -> Any:
         return self._in_place(self - other)
@@ -301,8 +361,26 @@ class Tracer(NumPyOperand):
     def __itruediv__(self, other: Any) -> Any:
         return self._in_place(self / other)
 
+    def __ifloordiv__(self, other: Any) -> Any:
+        return self._in_place(self // other)
+
+    def __imod__(self, other: Any) -> Any:
+        return self._in_place(self % other)
+
     def __ipow__(self, other: Any) -> Any:
         return self._in_place(self**other)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._in_place(self @ other)
+
+    def __iand__(self, other: Any) -> Any:
+        return self._in_place(self & other)
+
+    def __ior__(self, other: Any) -> Any:
+        return self._in_place(self | other)
+
+    def __ixor__(self, other: Any) -> Any:
+        return self._in_place(self ^ other)
 
     def __len__(self) -> Any:
         if not self.type.shape:
@@ -381,89 +459,3 @@ class Tracer(NumPyOperand):
 
     def __repr__(self) -> str:
         return f"<traced {self._node.type} from {self._node.op.name}>"
-
-
-class _ViewOf:
-    """How a view reads its base and writes back into it."""
-
-    __slots__ = ("base", "read", "version", "write")
-
-    def __init__(self, base: Tracer, read: Any, write: Any, version: int) -> None:
-        self.base = base
-        self.read = read
-        self.write = write
-        self.version = version
-
-
-def _filled(target: Tracer, value: Any) -> Node:
-    """Return ``value`` converted and broadcast to the type of ``target``."""
-    if value.type.dtype != target.type.dtype:
-        value = convert(value, dtype=target.type.dtype)
-    if value.type.shape != target.type.shape:
-        value = np.broadcast_to(value, target.shape)
-    return value.node  # type: ignore[no-any-return]
-
-
-def readied(operand: Any) -> Any:
-    """Return an operand as a tracer, an ndarray, a NumPy scalar or a Python number."""
-    if isinstance(operand, Tracer | int | float | complex | np.generic):
-        return operand
-    if isinstance(operand, TracedSize):
-        return operand.trace.size(operand.dim)
-    array = np.asarray(operand)
-    if array.dtype != object:
-        return array
-    return joined(array)
-
-
-def joined(array: np.ndarray) -> Any:
-    """Return the traced array that an object array of traced scalars stands for."""
-    if array.ndim == 0:
-        element = array[()]
-        if isinstance(element, Tracer):
-            return element
-        raise UnsupportedCallError(
-            f"an array of {type(element).__name__} objects has no numbers in it",
-            remedy="pass arrays of numbers",
-            location=location_here(),
-        )
-    if array.shape[0] == 0:
-        return np.zeros(array.shape)
-    return np.stack([readied(row) for row in array])
-
-
-def dtype_or_weak(operand: Any) -> Any:
-    """Return the dtype of an operand, or the Python type of a weak one."""
-    if isinstance(operand, Tracer):
-        return operand.weak or operand.type.dtype
-    if isinstance(operand, bool):
-        return np.dtype(bool)
-    if isinstance(operand, np.generic | np.ndarray):
-        return operand.dtype
-    return type(operand)
-
-
-def as_node(trace: Trace, operand: Any, dtype: np.dtype | None = None) -> Node:
-    """Return the node of an operand, converted to ``dtype``."""
-    operand = readied(operand)
-    if isinstance(operand, Tracer):
-        if operand.trace is not trace:
-            raise EscapedTracerError(
-                "traced values of two different functions meet",
-                remedy="pass the value as an argument instead of storing it outside",
-                location=location_here(),
-            )
-        node = operand.node
-        if dtype is not None and node.array_type.dtype != dtype:
-            if node.op is constant:
-                return trace.scalar(node.params["value"], dtype)
-            if node.op is size:
-                return trace.record(size, (), {"dim": node.params["dim"], "dtype": dtype})
-            return trace.record(convert, (node,), {"dtype": dtype})
-        return node
-    if isinstance(operand, np.ndarray) and operand.ndim:
-        node = trace.capture(operand)
-        if dtype is not None and operand.dtype != dtype:
-            return trace.record(convert, (node,), {"dtype": dtype})
-        return node
-    return trace.scalar(operand, dtype or np.asarray(operand).dtype)
