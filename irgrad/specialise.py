@@ -44,7 +44,7 @@ class Specialisation:
     def fits(self, call: Call) -> bool:
         """Tell whether the arguments' sizes are those this trace holds for."""
         sizes: dict[str, int] = {}
-        for type, leaf in zip(self.types, call.leaves, strict=True):
+        for type, leaf in zip(self.types, call.leaves, strict=False):
             for dim, number in zip(type.shape, leaf.shape, strict=True):
                 if isinstance(dim, dims.Size):
                     if sizes.setdefault(str(dim), number) != number:

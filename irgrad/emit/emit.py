@@ -127,11 +127,18 @@ def _function(function: loops.Function, printer: Printer) -> str:
             summary=function.summary,
             sizes=_size_lines(function.sizes, function.arguments),
             condition=" or ".join(f"{c.left} {c.relation} {c.right}" for c in guards),
-            complaint=f"sizes disagree, want {wanted}",
+            complaint=f"sizes must be {wanted}" + _bounds(function.checks),
             body=_body(function.body, printer),
             results=", ".join(result.name for result in function.results),
         ),
     )
+
+
+def _bounds(checks: Sequence[loops.Check]) -> str:
+    """Return what is required of sizes beyond the shapes, in words."""
+    opposite = {"!=": "==", "<": ">=", ">=": "<"}
+    wanted = [f"{c.left} {opposite[c.relation]} {c.right}" for c in checks if ".shape" not in c.left]
+    return f" with {', '.join(wanted)}" if wanted else ""
 
 
 def _size_lines(

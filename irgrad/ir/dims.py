@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import total_ordering
 from typing import Union
 
-from irgrad.errors import InternalError
+from irgrad.errors import InternalError, ShapeError
 
 Dim = Union[int, "Size"]
 Shape = tuple[Dim, ...]
@@ -248,15 +248,39 @@ class Guard:
         return f"{self.left} {self.relation} {self.right}"
 
 
+def strongest(guards: Iterable[Guard]) -> tuple[Guard, ...]:
+    """Return guards that say as much as ``guards``, bounds that others imply left out."""
+    equalities: list[Guard] = []
+    bounds: dict[Dim, int] = {}
+    for guard in guards:
+        if guard.relation == "==":
+            equalities.append(guard)
+            continue
+        # left >= right, or left < right: a polynomial without constant term >= a number.
+        difference = guard.left - guard.right if guard.relation == ">=" else guard.right - guard.left
+        constant = difference if isinstance(difference, int) else dict(difference.terms).get((), 0)
+        bound = -constant if guard.relation == ">=" else 1 - constant
+        varying = difference - constant
+        bounds[varying] = max(bounds.get(varying, bound), bound)
+    return (*equalities, *(Guard(varying, ">=", bound) for varying, bound in bounds.items()))
+
+
 @dataclass(slots=True)
 class Assumptions:
     """The sizes of the first call, and what has been concluded from them."""
 
     hints: Mapping[str, int] = field(default_factory=dict)
     guards: dict[Guard, None] = field(default_factory=dict)
+    loops: dict[str, Dim] = field(default_factory=dict)
+    """The loop variables about, and the trips of their loops."""
 
     def conclude(self, left: Dim, relation: str, right: Dim) -> bool:
-        """Answer ``left relation right`` by the hints, recording the answer as a guard."""
+        """Answer ``left relation right`` by the hints, recording the answer as a guard.
+
+        Raises: ShapeError where some iterations of a loop would answer yes and others no.
+        """
+        if not self.loops.keys().isdisjoint(symbols(left - right)):
+            return self._conclude_for_all_iterations(left, relation, right)
         guard = Guard(left, relation, right)
         if guard.holds(self.hints):
             self.guards.setdefault(guard)
@@ -264,6 +288,39 @@ class Assumptions:
         if relation != "==":
             self.guards.setdefault(Guard(left, "<" if relation == ">=" else ">=", right))
         return False
+
+    def _conclude_for_all_iterations(self, left: Dim, relation: str, right: Dim) -> bool:
+        lowest = highest = left - right
+        for name, trips in reversed(self.loops.items()):
+            lowest = extreme(lowest, name, trips, highest=False)
+            highest = extreme(highest, name, trips, highest=True)
+        if relation == ">=":
+            if at_least(lowest, 0):
+                return True
+            if at_least(-1, highest):
+                return False
+        elif at_least(lowest, 1) or at_least(-1, highest):
+            return False
+        raise ShapeError(
+            f"whether {left} {relation} {right} differs between the iterations of a loop",
+            remedy="let the loop start later or end earlier, so that indices stay in range",
+        )
+
+
+def extreme(dim: Dim, name: str, trips: Dim, *, highest: bool) -> Dim:
+    """Return a bound of ``dim`` while the loop variable ``name`` runs from 0 to ``trips - 1``.
+
+    It is attained where the variable occurs in one term, to any power.
+    """
+    if not isinstance(dim, Size):
+        return dim
+    total: Dim = 0
+    for monomial, factor in dim.terms:
+        term = Size(((monomial, factor),)) if monomial else factor
+        if name in symbols(term):
+            term = substitute(term, {name: trips - 1 if (factor > 0) == highest else 0})
+        total = total + term
+    return total
 
 
 _assumptions: ContextVar[Assumptions | None] = ContextVar("assumptions", default=None)

@@ -60,14 +60,52 @@ def run_traced(
 
 def finished(trace: Trace, outputs: tuple[Node, ...], name: str) -> Graph:
     """Return the graph that a trace has recorded."""
+    nodes: Sequence[Node] = trace.nodes
+    if trace.replaced:
+        nodes, outputs = substituted(trace.nodes, trace.replaced, outputs)
     return Graph(
         tuple(trace.inputs),
-        tuple(trace.nodes),
+        tuple(nodes),
         outputs,
         trace.assumptions.hints,
-        tuple(trace.assumptions.guards),
+        dims.strongest(trace.assumptions.guards),
         name,
     )
 
 
-__all__ = ["InputSpec", "Traced", "Tracer", "finished", "run_traced"]
+def substituted(
+    nodes: Sequence[Node], replaced: Mapping[Node, Node], outputs: Sequence[Node]
+) -> tuple[list[Node], tuple[Node, ...]]:
+    """Return nodes that read ``replaced[n]`` for each ``n`` in it, each where ``n`` stood.
+
+    What the replacements need moves to the front of them; otherwise the order stays. Linear.
+    """
+    known: dict[Node, Node] = {}
+    order: list[Node] = []
+    for wanted in nodes:
+        stack = [wanted]
+        while stack:
+            node = stack[-1]
+            actual = replaced.get(node, node)
+            if node in known:
+                stack.pop()
+                continue
+            if actual is not node:
+                if actual in known:
+                    known[stack.pop()] = known[actual]
+                else:
+                    stack.append(actual)
+                continue
+            missing = [operand for operand in node.inputs if operand not in known]
+            if missing:
+                stack.extend(reversed(missing))
+                continue
+            inputs = tuple([known[operand] for operand in node.inputs])
+            if inputs != node.inputs:
+                node = Node(node.op, inputs, node.params, node.type, node.origin)
+            known[stack.pop()] = node
+            order.append(node)
+    return order, tuple(known[node] for node in outputs)
+
+
+__all__ = ["InputSpec", "Traced", "Tracer", "finished", "run_traced", "substituted"]
