@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.differentiate.context import depending_on
+from irgrad.differentiate.control import ControlRules
 from irgrad.differentiate.cotangents import Cotangent
 from irgrad.errors import DifferentiationError
-from irgrad.ir.graph import Graph, Node, reachable
 from irgrad.ir import dims
-from irgrad.ir.op import Elementwise
+from irgrad.ir.graph import Graph, Node, reachable
+from irgrad.ir.op import Control, Elementwise
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import item
 from irgrad.ops.elementwise import masked_product
@@ -23,21 +25,31 @@ from irgrad.trace.tracer import Trace, Tracer
 
 
 def pull_back(
-    trace: Trace, seeds: Mapping[Node, Tracer], inputs: Sequence[Node]
+    trace: Trace,
+    seeds: Mapping[Node, Tracer],
+    inputs: Sequence[Node],
+    totals: Mapping[Node, Tracer] | None = None,
+    masked: bool = False,
 ) -> list[Tracer | None]:
     """Record the cotangents of ``inputs`` given those of some outputs, ``seeds``.
 
     None stands for a cotangent that is zero because no path leads from the input to an output.
+    ``totals`` are what inputs' cotangents start from; ``masked`` says that zeros among the seeds
+    may come from a choice.
     Linear in the nodes between the inputs and the outputs.
 
     Raises: DifferentiationError where the path runs through an op without a derivative.
     """
     order = reachable(seeds)
-    active = _depending_on(order, inputs)
-    pending: dict[Node, Cotangent] = {node: Cotangent(seed) for node, seed in seeds.items()}
+    active = depending_on(order, inputs)
+    pending = {node: Cotangent(seed, masked=masked) for node, seed in seeds.items()}
+    for node, start in (totals or {}).items():
+        known = pending.setdefault(node, Cotangent(masked=masked)).whole
+        pending[node].whole = start if known is None else start + known
+    selected: set[Node] = set()
     several: dict[Node, list[Tracer | None]] = {}
     wanted = set(inputs)
-    totals: dict[Node, Tracer | None] = {}
+    found: dict[Node, Tracer | None] = dict(totals or {})
     origin = trace.origin
     for node in reversed(order):
         if node not in active:
@@ -46,14 +58,14 @@ def pull_back(
         if isinstance(node.type, tuple):
             results = several.pop(node, None)
             if results is not None and any(result is not None for result in results):
-                _contribute(trace, node, results, False, active, pending)
+                _contribute(trace, node, results, masked or node in selected, active, pending)
             continue
         gathered = pending.pop(node, None)
         if gathered is None:
             continue
         total = gathered.total(Tracer(trace, node))
         if node in wanted:
-            totals[node] = total
+            found[node] = total
             continue
         if total is None:
             continue
@@ -64,21 +76,12 @@ def pull_back(
             index = node.params["index"]
             known = slots[index]
             slots[index] = total if known is None else known + total
+            if gathered.masked:
+                selected.add(source)
             continue
         _contribute(trace, node, total, gathered.masked, active, pending)
     trace.origin = origin
-    return [totals.get(node) for node in inputs]
-
-
-def _depending_on(order: Sequence[Node], inputs: Sequence[Node]) -> set[Node]:
-    """Return the nodes of ``order`` through which a derivative by ``inputs`` can flow."""
-    active = set(inputs)
-    for node in order:
-        if node in active or not any(operand in active for operand in node.inputs):
-            continue
-        if isinstance(node.type, tuple) or node.type.inexact:
-            active.add(node)
-    return active
+    return [found.get(node) for node in inputs]
 
 
 def _contribute(
@@ -90,9 +93,14 @@ def _contribute(
     pending: dict[Node, Cotangent],
 ) -> None:
     """Send the cotangent of ``node`` on to its operands."""
-    for operand, contribution in zip(
-        node.inputs, _contributions(trace, node, cotangent, masked), strict=True
-    ):
+    contributions: Sequence[Any]
+    if isinstance(node.op.lowering, Control):
+        assert node.op.pullback is not None
+        rules = ControlRules(trace, active, pending, masked, pull_back)
+        contributions = node.op.pullback(rules, node, cotangent)
+    else:
+        contributions = _contributions(trace, node, cotangent, masked)
+    for operand, contribution in zip(node.inputs, contributions, strict=True):
         if contribution is None or operand not in active:
             continue
         if isinstance(contribution, int | float) and contribution == 0:

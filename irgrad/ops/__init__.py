@@ -1,6 +1,7 @@
 """Every op, declared once: its NumPy spellings, type rule, derivative, emission and samples."""
 
 from irgrad.ops import (
+    calculus,
     contract,
     control,
     create,
@@ -10,11 +11,13 @@ from irgrad.ops import (
     floating,
     index,
     integers,
+    logic,
     operand,
     outputs,
     reduce,
     rounding,
     shape,
+    sorting,
     stacking,
     statistics,
     views,
@@ -23,6 +26,7 @@ from irgrad.ops.registry import OPS
 
 __all__ = [
     "OPS",
+    "calculus",
     "contract",
     "control",
     "create",
@@ -32,11 +36,13 @@ __all__ = [
     "floating",
     "index",
     "integers",
+    "logic",
     "operand",
     "outputs",
     "reduce",
     "rounding",
     "shape",
+    "sorting",
     "stacking",
     "statistics",
     "views",
