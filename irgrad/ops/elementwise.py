@@ -130,12 +130,12 @@ tan = elementwise(
 )  # fmt: skip
 arcsin = elementwise(
     np.arcsin, emit="np.arcsin(x)", vector_math="asin",
-    partials=lambda out, x: (1 / np.sqrt(1 - x * x),),
+    partials=lambda out, x: (1 / np.sqrt((1 - x) * (1 + x)),),
     samples=unary(-0.9, 0.9), ref="DLMF 4.24", unbounded=True,
 )  # fmt: skip
 arccos = elementwise(
     np.arccos, emit="np.arccos(x)", vector_math="acos",
-    partials=lambda out, x: (-1 / np.sqrt(1 - x * x),),
+    partials=lambda out, x: (-1 / np.sqrt((1 - x) * (1 + x)),),
     samples=unary(-0.9, 0.9), ref="DLMF 4.24", unbounded=True,
 )  # fmt: skip
 arctan = elementwise(
@@ -145,14 +145,19 @@ arctan = elementwise(
 
 
 def _arctan2_pullback(cotangent: Any, out: Any, y: Any, x: Any) -> tuple[Any, Any]:
-    """Differentiate ``arctan2(y, x)``: x / (x² + y²), -y / (x² + y²)."""
-    scaled = cotangent / (x * x + y * y)
+    """Differentiate ``arctan2(y, x)``: x / (x² + y²), -y / (x² + y²); both 0 at the origin."""
+    squared = x * x + y * y
+    scaled = cotangent / np.where(squared == 0, np.inf, squared)
     return scaled * x, -(scaled * y)
 
 
 arctan2 = elementwise(
     np.arctan2, emit="np.arctan2(x, y)", vector_math="atan2", pullback=_arctan2_pullback,
-    samples=binary((0.3, 2), (-2, 2)), ref="DLMF 4.23", unbounded=True,
+    samples=(
+        *binary((0.3, 2), (-2, 2)),
+        Sample((np.array([0.0, -0.0]), np.array([0.0, -0.0])), differentiable=False),
+    ),
+    ref="DLMF 4.23", convention="0 at the origin", unbounded=True,
 )  # fmt: skip
 
 
@@ -344,20 +349,4 @@ isinf = elementwise(
 isfinite = elementwise(
     np.isfinite, emit="np.isfinite(x)", nondiff="a test is piecewise constant",
     samples=(Sample((np.array([1.0, np.nan, np.inf]),)),),
-)  # fmt: skip
-floor = elementwise(
-    np.floor, emit="np.floor(x)", partials=lambda out, x: (0.0,),
-    samples=(Sample((np.array([-1.7, 0.2, 2.6]),)),), convention="0 everywhere",
-)  # fmt: skip
-ceil = elementwise(
-    np.ceil, emit="np.ceil(x)", partials=lambda out, x: (0.0,),
-    samples=(Sample((np.array([-1.7, 0.2, 2.6]),)),), convention="0 everywhere",
-)  # fmt: skip
-trunc = elementwise(
-    np.trunc, emit="np.trunc(x)", partials=lambda out, x: (0.0,),
-    samples=(Sample((np.array([-1.7, 0.2, 2.6]),)),), convention="0 everywhere",
-)  # fmt: skip
-rint = elementwise(
-    np.rint, emit="np.rint(x)", partials=lambda out, x: (0.0,),
-    samples=(Sample((np.array([-1.7, 0.2, 2.6]),)),), convention="0 everywhere",
 )  # fmt: skip

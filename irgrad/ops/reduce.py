@@ -1,4 +1,4 @@
-"""Reductions and cumulative sums, and their NumPy spellings."""
+"""Reductions: sums, products, extremes and their positions, truth of all or any."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from irgrad.ir import dims
 from irgrad.ir.dims import Shape
 from irgrad.ir.op import Kernel, Op, Reduction, Sample
 from irgrad.ir.types import ArrayType
-from irgrad.ops.axes import dtype_of, normalized_axes, normalized_axis, shape_of
+from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
 from irgrad.ops.create import convert
+from irgrad.ops.cumulative import along_last, products_before
 from irgrad.ops.declare import real
 from irgrad.ops.elementwise import select
+from irgrad.ops.outputs import delivered
 from irgrad.ops.registry import REDUCERS, declare, spelling
 from irgrad.ops.shape import reshape
 
@@ -35,13 +37,30 @@ def keep_axes(y: Any, x: Any, axes: tuple[int, ...]) -> Any:
     return reshape(y, shape=kept_shape(shape_of(x), axes))
 
 
+def axes_last(x: Any, axes: tuple[int, ...]) -> Any:
+    """Return ``x`` with ``axes`` flattened into one last axis."""
+    rank = len(shape_of(x))
+    rest = tuple(axis for axis in range(rank) if axis not in axes)
+    moved = x if (*rest, *axes) == tuple(range(rank)) else np.transpose(x, (*rest, *axes))
+    shape = shape_of(moved)
+    count = dims.product(shape[len(rest) :])
+    return reshape(moved, shape=(*shape[: len(rest)], count))
+
+
+def axes_back(rows: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """Return what ``axes_last`` made of an array of the shape of ``x``, put back."""
+    shape = shape_of(x)
+    rest = tuple(axis for axis in range(len(shape)) if axis not in axes)
+    order = (*rest, *axes)
+    moved = reshape(rows, shape=tuple(shape[axis] for axis in order))
+    if order == tuple(range(len(shape))):
+        return moved
+    return np.transpose(moved, tuple(int(axis) for axis in np.argsort(order)))
+
+
 def _sum_type(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
-    return ArrayType(_sum_dtype(x.dtype), reduced_shape(x.shape, axes))
-
-
-def _sum_dtype(dtype: np.dtype) -> np.dtype:
-    """Return the dtype NumPy sums ``dtype`` in: small integers and booleans in the native one."""
-    return np.sum(np.zeros(0, dtype)).dtype  # type: ignore[no-any-return]
+    # NumPy sums small integers and booleans in the native integer.
+    return ArrayType(np.sum(np.zeros(0, x.dtype)).dtype, reduced_shape(x.shape, axes))
 
 
 def _nonempty_type(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
@@ -55,6 +74,8 @@ _SAMPLES = (
     Sample((real(-2, 2),), {"axes": (1,)}),
     Sample((real(-2, 2),), {"axes": (0, 1)}),
     Sample((real(-2, 2, (2, 3, 4)),), {"axes": (0, 2)}),
+    Sample((real(-2, 2, (3, 1)),), {"axes": (1,)}),
+    Sample((real(-2, 2, (2, 3)),), {"axes": ()}),
 )
 
 
@@ -101,6 +122,7 @@ def _extreme(name: str, evaluate: Callable[..., Any], compare: str, worst: float
             samples=(
                 *_SAMPLES,
                 Sample((np.array([1.0, 3.0, 3.0]),), {"axes": (0,)}, differentiable=False),
+                Sample((np.array([[4, -2], [9, 0]]),), {"axes": (1,)}),
             ),
             spellings=(f"np.{name}",),
             convention="ties share the cotangent evenly",
@@ -114,18 +136,13 @@ min_ = _extreme("min", np.min, "<", np.inf)
 
 
 def _prod_pullback(cotangent: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> tuple[Any]:
-    """Multiply all factors but one, exactly also where some are zero.
+    """Multiply all factors but one: those before it by those after it.
 
-    With no zero among the factors the product of the others is ``out / x``; with one zero only
-    that factor has a derivative, the product of the others; with more there is none.
+    Exact also where factors are zero, and at every order, since both are recurrences.
     """
-    zero = x == 0
-    zeros = keep_axes(np.sum(zero, axis=axes), x, axes)
-    filled = np.where(zero, 1.0, x)
-    others = keep_axes(np.prod(filled, axis=axes), x, axes)
-    of_zero = np.where(zero & (zeros == 1), others, 0.0)
-    of_rest = np.where(zeros == 0, others / filled, 0.0)
-    return (keep_axes(cotangent, x, axes) * np.where(zero, of_zero, of_rest),)
+    rows = axes_last(x, axes)
+    others = products_before(rows) * products_before(rows[..., ::-1])[..., ::-1]
+    return (keep_axes(cotangent, x, axes) * axes_back(others, x, axes),)
 
 
 prod_ = declare(
@@ -138,11 +155,13 @@ prod_ = declare(
         lowering=Reduction("x * y", lambda dtype: dtype.type(1)),
         pullback=_prod_pullback,
         samples=(
-            *(Sample((real(0.5, 2),), s.params) for s in _SAMPLES[:3]),
+            *_SAMPLES[:4],
             Sample((np.array([2.0, 0.0, 3.0]),), {"axes": (0,)}),
+            Sample((np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]]),), {"axes": (1,)}),
+            Sample((real(-2, 2, (0,)),), {"axes": (0,)}),
         ),
         spellings=("np.prod",),
-        convention="exact with zeros among the factors, at first order",
+        convention="exact with zeros among the factors, at every order",
     )
 )
 
@@ -174,7 +193,10 @@ def _argument(name: str, word: str, compare: str, evaluate: Callable[..., Any]) 
             infer=_arg_type,
             lowering=Kernel(kernel, _ARG_KERNEL.format(name=kernel, word=word, compare=compare)),
             nondifferentiable="a position is piecewise constant",
-            samples=(Sample((real(-2, 2),)), Sample((np.array([[1.0, 3.0, 3.0]]),))),
+            samples=(
+                Sample((real(-2, 2),)),
+                Sample((np.array([[1.0, 3.0, 3.0], [2.0, np.nan, 5.0]]),)),
+            ),
             spellings=(f"np.{name}",),
         )
     )
@@ -183,179 +205,149 @@ def _argument(name: str, word: str, compare: str, evaluate: Callable[..., Any]) 
 argmax_ = _argument("argmax", "largest", ">", np.argmax)
 argmin_ = _argument("argmin", "smallest", "<", np.argmin)
 
-cumsum_ = declare(
-    Op(
-        name="cumsum",
-        evaluate=lambda x: np.cumsum(x, axis=-1),
-        infer=lambda x: ArrayType(_sum_dtype(x.dtype), x.shape),
-        lowering=Kernel(
-            "cumsum_rows",
-            '''def cumsum_rows(x, out):
-    """Fill the rows of out with the running sums of the rows of x."""
-    for row in range(x.shape[0]):
-        total = out.dtype.type(0)
-        for j in range(x.shape[1]):
-            total += x[row, j]
-            out[row, j] = total
-''',
-        ),
-        pullback=lambda cotangent, out, x: (cumsum_(cotangent[..., ::-1])[..., ::-1],),
-        samples=(Sample((real(-2, 2),)), Sample((real(-2, 2, (5,)),)), Sample((real(0, 1, (0,)),))),
-        spellings=("np.cumsum",),
-    )
-)
 
-
-def reduction(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
+def reduction(op: Op, x: Any, axis: Any, keepdims: Any) -> Any:
     """Apply a reduction op with NumPy's ``axis`` and ``keepdims``."""
     axes = tuple(sorted(normalized_axes(axis, len(shape_of(x)))))
     result = op(x, axes=axes)
-    return keep_axes(result, x, axes) if keepdims else result
+    return keep_axes(result, x, axes) if keepdims and keepdims is not np._NoValue else result
 
 
-def _masked(x: Any, where: Any, neutral: Any) -> Any:
-    return x if where is True else select(np.broadcast_to(where, shape_of(x)), x, neutral)
+def masked(x: Any, where: Any, neutral: Any) -> Any:
+    """Return ``x`` with ``neutral`` in the place of the elements left out by ``where``."""
+    return x if where is True or where is np._NoValue else select(where, x, neutral)
+
+
+def _started(total: Any, initial: Any, join: Callable[[Any, Any], Any], neutral: int) -> Any:
+    """Join a fold with its ``initial``, in the dtype of the fold."""
+    if initial is np._NoValue or initial is None:
+        return total
+    if isinstance(initial, int | float) and initial == neutral:
+        return total
+    if not isinstance(initial, int | float) and dtype_of(initial) != dtype_of(total):
+        initial = convert(initial, dtype=dtype_of(total))
+    return join(total, initial)
 
 
 @spelling(np.sum, method="sum")
 def _np_sum(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = 0, where: Any = True,
 ) -> Any:  # fmt: skip
     x = a if dtype is None else convert(a, dtype=np.dtype(dtype))
-    total = reduction(sum_, _masked(x, where, 0), axis, keepdims)
-    return total if isinstance(initial, int) and initial == 0 else total + initial
+    total = _started(reduction(sum_, masked(x, where, 0), axis, keepdims), initial, np.add, 0)
+    return delivered(total, out, "np.sum")
 
 
 @spelling(np.prod, method="prod")
 def _np_prod(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = 1, where: Any = True,
 ) -> Any:  # fmt: skip
     x = a if dtype is None else convert(a, dtype=np.dtype(dtype))
-    total = reduction(prod_, _masked(x, where, 1), axis, keepdims)
-    return total if isinstance(initial, int) and initial == 1 else total * initial
+    total = reduction(prod_, masked(x, where, 1), axis, keepdims)
+    return delivered(_started(total, initial, np.multiply, 1), out, "np.prod")
 
 
 def _extreme_call(
-    op: Op, pair: np.ufunc, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any
+    op: Op, pair: np.ufunc, a: Any, axis: Any, out: Any, keepdims: Any, initial: Any, where: Any
 ) -> Any:
     none_given = initial is np._NoValue or initial is None
-    if where is not True:
-        if none_given:
-            raise UnsupportedCallError(f"np.{op.name} with where=", remedy="give initial= too")
-        a = select(np.broadcast_to(where, shape_of(a)), a, initial)
-    if not none_given and any(d == 0 for d in shape_of(a)):
-        rest = reduced_shape(shape_of(a), normalized_axes(axis, len(shape_of(a))))
-        return np.broadcast_to(initial, rest)
-    result = reduction(op, a, axis, bool(keepdims) and keepdims is not np._NoValue)
-    return result if none_given else pair(result, initial)
+    if where is not True and none_given:
+        raise UnsupportedCallError(f"np.{op.name} with where=", remedy="give initial= too")
+    a = masked(a, where, initial)
+    shape = shape_of(a)
+    axes = normalized_axes(axis, len(shape))
+    if not none_given and any(shape[axis] == 0 for axis in axes):
+        keeps = keepdims and keepdims is not np._NoValue
+        left = kept_shape(shape, axes) if keeps else reduced_shape(shape, axes)
+        result = np.full_like(a, initial, shape=left)
+        return delivered(result, out, f"np.{op.name}")
+    result = reduction(op, a, axis, keepdims)
+    return delivered(result if none_given else pair(result, initial), out, f"np.{op.name}")
 
 
-@spelling(np.max, method="max")
+@spelling(np.max, np.amax, method="max")
 def _np_max(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = np._NoValue, where: Any = True,
 ) -> Any:  # fmt: skip
-    return _extreme_call(max_, np.maximum, a, axis, keepdims, initial, where)
+    return _extreme_call(max_, np.maximum, a, axis, out, keepdims, initial, where)
 
 
-@spelling(np.min, method="min")
+@spelling(np.min, np.amin, method="min")
 def _np_min(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = np._NoValue, where: Any = True,
 ) -> Any:  # fmt: skip
-    return _extreme_call(min_, np.minimum, a, axis, keepdims, initial, where)
+    return _extreme_call(min_, np.minimum, a, axis, out, keepdims, initial, where)
 
 
-def _count(x: Any, axes: tuple[int, ...], where: Any) -> Any:
-    """Return how many elements a reduction folds, as a weak number or a traced array."""
-    if where is not True:
-        return np.sum(np.broadcast_to(where, shape_of(x)), axis=axes)
-    number = dims.product(shape_of(x)[axis] for axis in axes)
-    return number if isinstance(number, int) else x.trace.size(number)
+@spelling(np.ptp)
+def _np_ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    spread = np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+    return delivered(spread, out, "np.ptp")
 
 
-@spelling(np.mean, method="mean")
-def _np_mean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
-    *, where: Any = True,
+def is_true(x: Any) -> Any:
+    """Return the truth of every element."""
+    return x if dtype_of(x).kind == "b" else x != 0
+
+
+@spelling(np.count_nonzero)
+def _np_count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    return np.sum(is_true(a), axis=axis, keepdims=keepdims)
+
+
+@spelling(np.any, method="any")
+def _np_any(
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True,
+    **unused: Any,
 ) -> Any:  # fmt: skip
-    axes = normalized_axes(axis, len(shape_of(a)))
-    if dtype is None and dtype_of(a).kind in "bui":
-        dtype = np.float64
-    total = np.sum(a, axis=axes, dtype=dtype, keepdims=keepdims, where=where)
-    count = _count(a, axes, where)
-    if where is not True and keepdims:
-        count = keep_axes(count, a, axes)
-    return total / (count if where is True else count.astype(total.dtype))
+    found = np.sum(is_true(a), axis=axis, keepdims=keepdims, where=where) > 0
+    return delivered(found, out, "np.any")
 
 
-@spelling(np.var, method="var")
-def _np_var(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
-    keepdims: bool = False, *, where: Any = True, mean: Any = np._NoValue,
-    correction: Any = np._NoValue,
+@spelling(np.all, method="all")
+def _np_all(
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True,
+    **unused: Any,
 ) -> Any:  # fmt: skip
-    if correction is not np._NoValue:
-        ddof = correction
-    axes = normalized_axes(axis, len(shape_of(a)))
-    if mean is np._NoValue:
-        mean = np.mean(a, axis=axes, dtype=dtype, keepdims=True, where=where)
-    deviation = a - mean
-    squares = np.square(deviation)
-    total = np.sum(squares, axis=axes, keepdims=keepdims, where=where)
-    count = _count(a, axes, where)
-    if where is True:
-        return total / (count - ddof)
-    if keepdims:
-        count = keep_axes(count, a, axes)
-    return total / (count - ddof).astype(total.dtype)
+    missing = np.sum(~is_true(a), axis=axis, keepdims=keepdims, where=where)
+    return delivered(missing == 0, out, "np.all")
 
 
-@spelling(np.std, method="std")
-def _np_std(a: Any, axis: Any = None, *args: Any, **options: Any) -> Any:
-    """Return the root of the variance; its gradient at zero variance is 0."""
-    return safe_sqrt(np.var(a, axis, *args, **options))
-
-
-def safe_sqrt(x: Any) -> Any:
-    """Return the square root with derivative 0 at 0: the convention of norm and std."""
-    zero = x == 0
-    return np.where(zero, 0.0, np.sqrt(np.where(zero, 1.0, x)))
-
-
-def _last_axis(op: Op, a: Any, axis: Any, keeps: bool) -> Any:
-    """Apply an op that acts on the last axis along another; None means the flattened array."""
-    if axis is None:
-        return op(np.ravel(a))
-    number = normalized_axis(axis, len(shape_of(a)))
-    result = op(np.moveaxis(a, number, -1))
-    return np.moveaxis(result, -1, number) if keeps else result
-
-
-@spelling(np.cumsum, method="cumsum")
-def _np_cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    x = a if dtype is None else convert(a, dtype=np.dtype(dtype))
-    return _last_axis(cumsum_, x, axis, True)
-
-
-def _position(op: Op, a: Any, axis: Any, keepdims: bool) -> Any:
-    result = _last_axis(op, a, axis, False)
+def _position(op: Op, a: Any, axis: Any, keepdims: Any) -> Any:
+    result = along_last(op, a, axis, False)
     if keepdims and keepdims is not np._NoValue:
-        axes = normalized_axes(axis, len(shape_of(a)))
-        return keep_axes(result, a, axes)
+        return keep_axes(result, a, normalized_axes(axis, len(shape_of(a))))
     return result
 
 
 @spelling(np.argmax, method="argmax")
 def _np_argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
-    return _position(argmax_, a, axis, keepdims)
+    return delivered(_position(argmax_, a, axis, keepdims), out, "np.argmax")
 
 
 @spelling(np.argmin, method="argmin")
 def _np_argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
-    return _position(argmin_, a, axis, keepdims)
+    return delivered(_position(argmin_, a, axis, keepdims), out, "np.argmin")
+
+
+def _logaddexp_reduce(
+    a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False,
+    initial: Any = None, where: Any = True,
+) -> Any:  # fmt: skip
+    """Return the logarithm of the sum of exponentials, by the largest of them."""
+    x = masked(a if dtype is None else convert(a, dtype=np.dtype(dtype)), where, -np.inf)
+    largest = np.max(x, axis=axis, keepdims=True)
+    shift = np.where(np.isfinite(largest), largest, 0.0)
+    axes = normalized_axes(axis, len(shape_of(x)))
+    total = np.log(np.sum(np.exp(x - shift), axis=axes, keepdims=True)) + shift
+    if not keepdims or keepdims is np._NoValue:
+        total = reshape(total, shape=reduced_shape(shape_of(x), axes))
+    given = initial is not None and initial is not np._NoValue
+    return delivered(np.logaddexp(total, initial) if given else total, out, "np.logaddexp.reduce")
 
 
 REDUCERS.update(
@@ -364,6 +356,8 @@ REDUCERS.update(
         np.multiply: _np_prod,
         np.maximum: _np_max,
         np.minimum: _np_min,
-        (np.add, "accumulate"): lambda a, axis=0, dtype=None, out=None: _np_cumsum(a, axis, dtype),
+        np.logical_or: _np_any,
+        np.logical_and: _np_all,
+        np.logaddexp: _logaddexp_reduce,
     }
 )

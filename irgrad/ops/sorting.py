@@ -1,0 +1,389 @@
+"""Sorting, order statistics, medians and quantiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ShapeError, UnsupportedCallError
+from irgrad.ir import dims
+from irgrad.ir.op import Kernel, Op, Sample
+from irgrad.ir.types import ArrayType
+from irgrad.ops.axes import normalized_axes, shape_of
+from irgrad.ops.create import counting
+from irgrad.ops.cumulative import along_last, take_rows
+from irgrad.ops.declare import real
+from irgrad.ops.floating import as_float
+from irgrad.ops.outputs import delivered
+from irgrad.ops.reduce import axes_last, kept_shape, reduced_shape
+from irgrad.ops.registry import METHODS, declare, spelling
+from irgrad.ops.shape import reshape
+from irgrad.ops.statistics import size_number
+
+_ARGSORT_KERNEL = '''def argsort_rows(x, out):
+    """Fill the rows of out with the positions that sort the rows of x, stably, NaN last."""
+    for row in range(x.shape[0]):
+        out[row, :] = np.argsort(x[row], kind="mergesort")
+'''
+
+argsort_ = declare(
+    Op(
+        name="argsort",
+        evaluate=lambda x: np.argsort(x, axis=-1, kind="stable"),
+        infer=lambda x: x.with_dtype(np.dtype(np.int64)),
+        lowering=Kernel("argsort_rows", _ARGSORT_KERNEL),
+        nondifferentiable="a position is piecewise constant",
+        samples=(
+            Sample((real(-2, 2),)),
+            Sample((np.array([2.0, np.nan, 1.0, 2.0, -np.inf, np.nan]),)),
+            Sample((np.array([[3, 1, 2], [1, 1, 0]]),)),
+            Sample((real(0, 1, (0,)),)),
+        ),
+        spellings=("np.argsort",),
+    )
+)
+"""The stable order of each row, NaN last."""
+
+
+def sorted_rows(x: Any) -> Any:
+    """Return the rows of ``x`` sorted; cotangents go back where the elements came from."""
+    return take_rows(x, argsort_(x))
+
+
+def _unordered(order: Any) -> None:
+    if order is not None:
+        raise UnsupportedCallError("sorting by fields (order=)", remedy="sort plain arrays")
+
+
+def _sorted(a: Any, axis: Any) -> Any:
+    return along_last(sorted_rows, a, axis, True)
+
+
+@spelling(np.sort)
+def _np_sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *,
+             stable: Any = None) -> Any:  # fmt: skip
+    """Sort; of equal elements each gets the cotangent of its own place in the stable order."""
+    _unordered(order)
+    return _sorted(a, axis)
+
+
+@spelling(np.partition)
+def _np_partition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect",
+                  order: Any = None) -> Any:  # fmt: skip
+    """Sort, which is a partition about every position."""
+    _unordered(order)
+    return _sorted(a, axis)
+
+
+@spelling(np.argsort, method="argsort")
+def _np_argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *,
+                stable: Any = None) -> Any:  # fmt: skip
+    _unordered(order)
+    return along_last(argsort_, a, axis, True)
+
+
+@spelling(np.argpartition, method="argpartition")
+def _np_argpartition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect",
+                     order: Any = None) -> Any:  # fmt: skip
+    _unordered(order)
+    return along_last(argsort_, a, axis, True)
+
+
+def _sort_in_place(a: Any, axis: Any = -1, *args: Any, **options: Any) -> None:
+    a.assign(_sorted(a, axis))
+
+
+METHODS["sort"] = _sort_in_place
+METHODS["partition"] = lambda a, kth, axis=-1, *args, **options: _sort_in_place(a, axis)
+
+_ORDER_KERNEL = '''def order_statistics(x, positions, out):
+    """Fill the rows of out with the elements of the rows of x at positions of the sorted row."""
+    for row in range(x.shape[0]):
+        rest = x[row].copy()
+        place = 0
+        for position in positions.flat:
+            rest = np.partition(rest, position)
+            out[row, place] = rest[position]
+            place += 1
+'''
+
+
+def _order_type(x: ArrayType, positions: ArrayType) -> ArrayType:
+    if not dims.at_least(x.shape[-1], 1):
+        raise ShapeError(f"an order statistic of no elements ({x})", remedy="give some")
+    return x.with_shape((*x.shape[:-1], positions.shape[0]))
+
+
+def _order_pullback(cotangent: Any, out: Any, x: Any, positions: Any) -> tuple[Any, None]:
+    """Share the cotangent of each statistic among the elements that equal it."""
+    count = shape_of(out)[-1]
+    batch, size = shape_of(x)[:-1], shape_of(x)[-1]
+    wanted = reshape(out, shape=(*batch, count, 1))
+    chosen = reshape(x, shape=(*batch, 1, size)) == wanted
+    number = np.sum(chosen, axis=-1)
+    share = reshape(cotangent / number.astype(cotangent.dtype), shape=(*batch, count, 1))
+    return np.sum(np.where(chosen, share, 0.0), axis=-2), None
+
+
+order_statistics = declare(
+    Op(
+        name="order_statistics",
+        evaluate=lambda x, positions: np.take(np.sort(x, axis=-1), positions, axis=-1),
+        infer=_order_type,
+        lowering=Kernel("order_statistics", _ORDER_KERNEL),
+        pullback=_order_pullback,
+        samples=(
+            Sample((real(-2, 2), np.array([1, 2]))),
+            Sample((real(-2, 2, (7,)), np.array([0, 3, 6]))),
+            Sample(
+                (np.array([[1.0, 2.0, 2.0, 5.0]]), np.array([1, 2])), differentiable=False
+            ),
+        ),
+        convention="ties share the cotangent evenly",
+        selects=True,
+    )
+)
+"""The elements of each row of ``x: (..., n)`` at ``positions: (k,)`` of the sorted row."""
+
+_FEW = 8
+"""Up to so many statistics of one row, selecting each beats sorting the row."""
+
+
+def _picked(rows: Any, positions: Any) -> Any:
+    """Return the order statistics of the rows: ``(..., k)``."""
+    if shape_of(positions)[0] == 1 or dims.at_least(_FEW, shape_of(positions)[0]):
+        return order_statistics(rows, positions)
+    return take_rows(sorted_rows(rows), positions)
+
+
+def _rows_of(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
+    axes = normalized_axes(axis, len(shape_of(a)))
+    return axes_last(as_float(a), tuple(sorted(axes))), axes
+
+
+def _with_axes(result: Any, a: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
+    keeps = keepdims and keepdims is not np._NoValue
+    shape = kept_shape(shape_of(a), axes) if keeps else reduced_shape(shape_of(a), axes)
+    return reshape(result, shape=shape)
+
+
+def _or_nan(result: Any, rows: Any) -> Any:
+    """Return ``result: (...)`` with NaN where its row has one."""
+    return np.where(np.any(np.isnan(rows), axis=-1), np.nan, result)
+
+
+@spelling(np.median)
+def _np_median(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
+) -> Any:
+    """Return the middle element, or the mean of the two; ties share the cotangent evenly."""
+    rows, axes = _rows_of(a, axis)
+    size = shape_of(rows)[-1]
+    first = dims.floor_divide(size - 1, 2)
+    step = size_number(rows, dims.floor_divide(size, 2) - first)
+    middle = order_statistics(rows, counting(rows, 2) * step + size_number(rows, first))
+    result = _or_nan(np.mean(middle, axis=-1), rows)
+    return delivered(_with_axes(result, a, axes, keepdims), out, "np.median")
+
+
+@spelling(np.nanmedian)
+def _np_nanmedian(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
+) -> Any:
+    rows, axes = _rows_of(a, axis)
+    result = _nan_quantile(rows, 0.5)
+    return delivered(_with_axes(result, a, axes, keepdims), out, "np.nanmedian")
+
+
+def _nan_quantile(rows: Any, q: Any) -> Any:
+    """Return the linear quantile of the numbers in each row, NaN where there are none."""
+    count = np.sum(~np.isnan(rows), axis=-1, keepdims=True)
+    last = np.maximum(count - 1, 0).astype(rows.dtype)
+    place = q * last
+    low = np.floor(place)
+    high = np.minimum(low + 1, last)
+    ordered = sorted_rows(rows)
+    below = take_rows(ordered, low.astype(np.int64))
+    above = take_rows(ordered, high.astype(np.int64))
+    result = _between(below, above, place - low)
+    return np.where(count > 0, result, np.nan)[..., 0]
+
+
+def _between(below: Any, above: Any, weight: Any) -> Any:
+    """Interpolate, by the end that is nearer, as NumPy does.
+
+    Infinite ends stay themselves.
+    """
+    step = np.where(below == above, 0.0, above - below)
+    near = above - step * (1 - weight)
+    return np.where(weight >= 0.5, np.where(step == 0, above, near), below + step * weight)
+
+
+# The place of a quantile q among n sorted elements, counted from 0, by method.
+# Reference: Hyndman & Fan, The American Statistician 50 (1996), definitions 4 to 9.
+_PLACES: dict[str, tuple[float, float]] = {
+    "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5),
+    "weibull": (0.0, 0.0),
+    "linear": (1.0, 1.0),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+}
+
+
+def _place(q: Any, size: Any, method: str) -> Any:
+    """Return the place of quantile ``q`` among ``size`` sorted elements, a real number."""
+    if method in ("lower", "higher", "nearest", "midpoint", "linear"):
+        return (size - 1) * q
+    if method in _PLACES:
+        alpha, beta = _PLACES[method]
+        return size * q + (alpha + q * (1 - alpha - beta)) - 1
+    raise UnsupportedCallError(
+        f"np.quantile with method={method!r}",
+        remedy="use one of " + ", ".join(["lower", "higher", "nearest", "midpoint", *_PLACES]),
+    )
+
+
+def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any) -> Any:
+    """Return quantiles; the axes of ``q`` come first."""
+    if not hasattr(a, "trace"):  # a traced q of a plain array
+        a = q.lift(a)
+    rows, axes = _rows_of(a, axis)
+    size = size_number(rows, shape_of(rows)[-1])
+    levels = q if hasattr(q, "trace") else np.asarray(q)
+    if levels is not q and not bool(np.all((levels >= 0) & (levels <= 1))):
+        raise UnsupportedCallError("a quantile outside [0, 1]", remedy="give q between 0 and 1")
+    scalar = shape_of(levels) == ()
+    place = _place(float(levels) if levels is not q and scalar else levels, size, method)
+    place = np.ravel(np.clip(rows.lift(place), 0, size - 1))
+    low, high = np.floor(place), np.ceil(place)
+    weight = place - low
+    if method == "lower":
+        high = low
+    elif method == "higher":
+        low = high
+    elif method == "nearest":
+        low = high = np.rint(place)
+    elif method == "midpoint":
+        weight = 0.5 * np.ceil(weight)
+    count = shape_of(place)[0]
+    both = np.concatenate([low, high]).astype(np.int64)
+    picked = _picked(rows, both)
+    result = _between(picked[..., :count], picked[..., count:], weight)
+    nan = np.any(np.isnan(rows), axis=-1, keepdims=True)
+    result = np.moveaxis(np.where(nan, np.nan, result), -1, 0)
+    keeps = keepdims and keepdims is not np._NoValue
+    rest = kept_shape(shape_of(a), axes) if keeps else reduced_shape(shape_of(a), axes)
+    return reshape(result, shape=(*shape_of(levels), *rest))
+
+
+def _unweighted(weights: Any) -> None:
+    if weights is not None:
+        raise UnsupportedCallError("quantiles with weights=", remedy="repeat the elements instead")
+
+
+@spelling(np.quantile)
+def _np_quantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: Any = False, *, weights: Any = None,
+) -> Any:  # fmt: skip
+    _unweighted(weights)
+    return delivered(_quantile(a, q, axis, method, keepdims), out, "np.quantile")
+
+
+@spelling(np.percentile)
+def _np_percentile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: Any = False, *, weights: Any = None,
+) -> Any:  # fmt: skip
+    _unweighted(weights)
+    level = q / 100 if hasattr(q, "trace") else np.asarray(q) / 100
+    return delivered(_quantile(a, level, axis, method, keepdims), out, "np.percentile")
+
+
+@spelling(np.nanquantile)
+def _np_nanquantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: Any = False, *, weights: Any = None,
+) -> Any:  # fmt: skip
+    _unweighted(weights)
+    if method != "linear":
+        raise UnsupportedCallError(f"np.nanquantile with method={method!r}", remedy="use linear")
+    rows, axes = _rows_of(a, axis)
+    if np.shape(q) == ():
+        result = _with_axes(_nan_quantile(rows, q), a, axes, keepdims)
+    else:
+        levels = [_with_axes(_nan_quantile(rows, level), a, axes, keepdims) for level in q]
+        result = np.stack(levels)
+    return delivered(result, out, "np.nanquantile")
+
+
+@spelling(np.nanpercentile)
+def _np_nanpercentile(a: Any, q: Any, *args: Any, **options: Any) -> Any:
+    level = q / 100 if hasattr(q, "trace") else np.asarray(q) / 100
+    return np.nanquantile(a, level, *args, **options)
+
+
+_SEARCH_KERNEL = '''def search_sorted(x, wanted, out, right):
+    """Fill out with the places of the wanted numbers in the sorted x, NaN being largest."""
+    for row in range(wanted.shape[0]):
+        for j in range(wanted.shape[1]):
+            number = wanted[row, j]
+            low = 0
+            high = x.size
+            while low < high:
+                middle = (low + high) // 2
+                at = x.flat[middle]
+                if right:
+                    before = at <= number or number != number
+                else:
+                    before = at < number or (number != number and at == at)
+                if before:
+                    low = middle + 1
+                else:
+                    high = middle
+            out[row, j] = low
+'''
+
+search_sorted = declare(
+    Op(
+        name="search_sorted",
+        evaluate=lambda x, wanted, *, right: np.searchsorted(x, wanted, "right" if right else "left"),
+        infer=lambda x, wanted, *, right: ArrayType(np.dtype(np.int64), wanted.shape),
+        lowering=Kernel("search_sorted", _SEARCH_KERNEL, ("right",)),
+        nondifferentiable="a position is piecewise constant",
+        promote=lambda dtypes: (np.result_type(*dtypes), np.result_type(*dtypes), np.dtype(np.int64)),
+        samples=tuple(
+            Sample(
+                (np.array([-1.0, 0.5, 0.5, 2.0]), np.array([-2.0, 0.5, 0.7, np.nan, 9.0])),
+                {"right": right},
+            )
+            for right in (False, True)
+        ),
+    )
+)
+"""Where the numbers ``wanted: (k,)`` belong in the sorted ``x: (n,)``."""
+
+
+@spelling(np.searchsorted, method="searchsorted")
+def _np_searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    if sorter is not None:
+        a = take_rows(a, sorter) if hasattr(a, "trace") else np.asarray(a)[sorter]
+    if not hasattr(a, "trace") and not hasattr(v, "trace"):
+        return np.searchsorted(a, v, side)
+    wanted = v if hasattr(v, "trace") else np.asarray(v)
+    places = search_sorted(a, np.ravel(wanted), right=side == "right")
+    return reshape(places, shape=shape_of(wanted))
+
+
+@spelling(np.digitize)
+def _np_digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """Return the bins of numbers; bins that are traced must rise."""
+    if not hasattr(bins, "trace"):
+        edges = np.asarray(bins)
+        if edges.size > 1 and edges[0] > edges[-1]:
+            side = "right" if right else "left"
+            return edges.size - np.searchsorted(edges[::-1].copy(), x, side)
+    return np.searchsorted(bins, x, "left" if right else "right")
+
