@@ -82,26 +82,32 @@ def _stack(alphas, means, log_diagonal, lower):
 
 
 @njit(**LOOP)
+def _soften(r):
+    """Turn the inner terms r: (K,) into softmax weights; return their log-sum-exp."""
+    top = -np.inf
+    for k in range(r.shape[0]):
+        top = max(top, r[k])
+    total = 0.0
+    for k in range(r.shape[0]):
+        r[k] = exp(r[k] - top)
+        total += r[k]
+    inverse = 1.0 / total
+    for k in range(r.shape[0]):
+        r[k] *= inverse
+    return top + math.log(total)
+
+
+@njit(**LOOP)
 def _responsibilities(Z, shift, constant, r):
     """Centre Z in place, leave softmax weights in r: (K,); return the row's log-sum-exp."""
-    K = constant.shape[0]
-    top = -np.inf
-    for k in range(K):
+    for k in range(constant.shape[0]):
         square = 0.0
         for i in range(DIMENSIONS):
             z = Z[k * DIMENSIONS + i] - shift[k * DIMENSIONS + i]
             Z[k * DIMENSIONS + i] = z
             square += z * z
         r[k] = constant[k] - 0.5 * square
-        top = max(top, r[k])
-    total = 0.0
-    for k in range(K):
-        r[k] = exp(r[k] - top)
-        total += r[k]
-    inverse = 1.0 / total
-    for k in range(K):
-        r[k] *= inverse
-    return top + math.log(total)
+    return _soften(r)
 
 
 @njit(**LOOP)
@@ -116,39 +122,67 @@ def _log_sum_exp(alphas):
 
 
 @njit(**LOOP)
-def handwritten_value(alphas, means, log_diagonal, lower, X):
-    n = X.shape[0]
-    K, d = means.shape
-    Qt, shift, constant, prior = _stack(alphas, means, log_diagonal, lower)
-    scratch = np.empty((min(n, BLOCK), K * d))
-    r = np.empty(K)
-    value = 0.0
-    for start in range(0, n, BLOCK):
-        rows = X[start : start + BLOCK]
-        Z = scratch[: rows.shape[0]]
-        np.dot(rows, Qt, Z)
-        for b in range(rows.shape[0]):
-            value += _responsibilities(Z[b], shift, constant, r)
-    return value - n * _log_sum_exp(alphas) + prior
-
-
-@njit(**LOOP)
-def handwritten_value_and_grad(alphas, means, log_diagonal, lower, X):
-    n = X.shape[0]
-    K, d = means.shape
-    Qt, shift, constant, prior = _stack(alphas, means, log_diagonal, lower)
-    # Per component the gradient needs only three moments under the responsibilities: their mass,
-    # their mean and their second moment. inner = constant - |z|^2 / 2 is a quadratic in the row, so
-    # with features (1, x, x_i x_j for j <= i) both directions are one narrow matrix product each:
-    # 66 columns where the whitened coordinates would need 250. Subtracting the data's mean first
-    # keeps the quadratic expansion from cancelling.
+def _column_means(X):
+    n, d = X.shape
     centre = np.zeros(d)
     for i in range(n):
         for j in range(d):
             centre[j] += X[i, j]
     for j in range(d):
         centre[j] /= n
+    return centre
+
+
+@njit(**LOOP)
+def _features(rows, centre, phi):
+    """Fill phi: (rows, width) with 1, x - centre, and the products of its entries pair by pair."""
+    d = centre.shape[0]
+    for b in range(rows.shape[0]):
+        row, out = rows[b], phi[b]
+        out[0] = 1.0
+        for i in range(d):
+            out[1 + i] = row[i] - centre[i]
+        place = 1 + d
+        for i in range(d):
+            x_i = out[1 + i]
+            for j in range(i + 1):
+                out[place + j] = x_i * out[1 + j]
+            place += i + 1
+
+
+@njit(**LOOP)
+def handwritten_value(alphas, means, log_diagonal, lower, X):
+    n = X.shape[0]
+    K, d = means.shape
+    Qt, shift, constant, prior = _stack(alphas, means, log_diagonal, lower)
     width = 1 + d + d * (d + 1) // 2
+    centre = _column_means(X)
+    coefficients = _quadratic(Qt, shift, constant, centre, width)
+    features = np.empty((min(n, BLOCK), width))
+    inner = np.empty((min(n, BLOCK), K))
+    value = 0.0
+    for start in range(0, n, BLOCK):
+        rows = X[start : start + BLOCK]
+        phi, R = features[: rows.shape[0]], inner[: rows.shape[0]]
+        _features(rows, centre, phi)
+        np.dot(phi, coefficients, R)
+        for b in range(rows.shape[0]):
+            value += _soften(R[b])
+    return value - n * _log_sum_exp(alphas) + prior
+
+
+@njit(**LOOP)
+def handwritten_value_and_grad(alphas, means, log_diagonal, lower, X):
+    # Per component the gradient needs only three moments under the responsibilities: their mass,
+    # their mean and their second moment. inner = constant - |z|^2 / 2 is a quadratic in the row, so
+    # with features (1, x, x_i x_j for j <= i) both directions are one narrow matrix product each:
+    # 66 columns where the whitened coordinates would need 250. Subtracting the data's mean first
+    # keeps the quadratic expansion from cancelling.
+    n = X.shape[0]
+    K, d = means.shape
+    Qt, shift, constant, prior = _stack(alphas, means, log_diagonal, lower)
+    width = 1 + d + d * (d + 1) // 2
+    centre = _column_means(X)
     coefficients = _quadratic(Qt, shift, constant, centre, width)
     features = np.empty((min(n, BLOCK), width))
     inner = np.empty((min(n, BLOCK), K))
@@ -157,33 +191,11 @@ def handwritten_value_and_grad(alphas, means, log_diagonal, lower, X):
     value = 0.0
     for start in range(0, n, BLOCK):
         rows = X[start : start + BLOCK]
-        size = rows.shape[0]
-        phi, R = features[:size], inner[:size]
-        for b in range(size):
-            row, out = rows[b], phi[b]
-            out[0] = 1.0
-            for i in range(d):
-                out[1 + i] = row[i] - centre[i]
-            place = 1 + d
-            for i in range(d):
-                x_i = out[1 + i]
-                for j in range(i + 1):
-                    out[place + j] = x_i * out[1 + j]
-                place += i + 1
+        phi, R = features[: rows.shape[0]], inner[: rows.shape[0]]
+        _features(rows, centre, phi)
         np.dot(phi, coefficients, R)
-        for b in range(size):
-            r = R[b]
-            top = -np.inf
-            for k in range(K):
-                top = max(top, r[k])
-            total = 0.0
-            for k in range(K):
-                r[k] = exp(r[k] - top)
-                total += r[k]
-            value += top + math.log(total)
-            inverse = 1.0 / total
-            for k in range(K):
-                r[k] *= inverse
+        for b in range(rows.shape[0]):
+            value += _soften(R[b])
         np.dot(R.T, phi, partial)
         for k in range(K):
             for f in range(width):

@@ -37,19 +37,24 @@ def handwritten_value(x):
         block = x[start : start + BLOCK]
         y = scratch[: block.shape[0]]
         for i in range(y.shape[0]):
-            y[i] = exp(sincos(block[i])[0])
+            y[i] = sincos(block[i])[0]
         for i in range(y.shape[0]):
-            y[i] = tanh(log1p(y[i]))
+            y[i] = log1p(exp(y[i]))
         for i in range(y.shape[0]):
-            y[i] = expm1(sincos(y[i])[1])
+            y[i] = tanh(y[i])
+        for i in range(y.shape[0]):
+            y[i] = sincos(y[i])[1]
+        for i in range(y.shape[0]):
+            y[i] = expm1(y[i])
         for i in range(y.shape[0]):
             y[i] = arctan(y[i])
         for i in range(y.shape[0]):
             m = expm1(y[i])
             y[i] = 0.5 * (m + m / (m + 1.0))
         for i in range(y.shape[0]):
-            e = exp(y[i])
-            value += log(0.5 * (e + 1.0 / e))
+            y[i] = exp(y[i])
+        for i in range(y.shape[0]):
+            value += log(0.5 * (y[i] + 1.0 / y[i]))
     return value
 
 
