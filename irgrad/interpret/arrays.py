@@ -11,9 +11,9 @@ from irgrad.errors import ArgumentError, DifferentiationError
 from irgrad.ir.op import Elementwise, Op, Operand
 from irgrad.ops.create import item
 from irgrad.ops.elementwise import masked_product
+from irgrad.ops.index import scatter_add
 from irgrad.ops.shape import sum_to_shape
 from irgrad.ops.views import Into, strided, strided_add
-from irgrad.ops.index import scatter_add
 
 
 def as_data(data: Any) -> Any:
@@ -72,7 +72,7 @@ def pull(value: Any, masked: bool) -> None:
     gradient, result = value._grad, value.data
     if type(gradient) is float and not isinstance(result, float):
         return  # nothing has arrived
-    data = [x.data if isinstance(x, Operand) else x for x in operands]
+    data = [x.data if isinstance(x, Operand) else x for x in operands]  # type: ignore[attr-defined]
     if isinstance(result, float) or not isinstance(op.lowering, Elementwise):
         # Beside an array a float stays a Python number, whose dtype is weak (NEP 50).
         gradient, result, *data = map(_with_dtype, (gradient, result, *data))

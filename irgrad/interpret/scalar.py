@@ -29,7 +29,9 @@ BOOL = np.dtype(np.bool_)
 
 _MATH: dict[str, Callable[..., float]] = {
     name: getattr(math, name)
-    for name in "exp expm1 log log1p log2 log10 tanh sinh cosh sin cos tan sqrt copysign hypot".split()
+    for name in (
+        "exp expm1 log log1p log2 log10 tanh sinh cosh sin cos tan sqrt copysign hypot"
+    ).split()
 } | {
     "arcsin": math.asin,
     "arccos": math.acos,
@@ -76,8 +78,8 @@ class _Expression(ast.NodeTransformer):
         if not isinstance(node.value, ast.Name) or node.value.id not in ("np", "math"):
             raise _NotScalar
         name = node.attr
-        function = _MATH.get(name) or _as_float(getattr({"np": np, "math": math}[node.value.id], name))
-        self.functions[name] = function
+        module = np if node.value.id == "np" else math
+        self.functions[name] = _MATH.get(name) or _as_float(getattr(module, name))
         return ast.Name(name, ast.Load())
 
 
@@ -184,16 +186,19 @@ def _written_pull(op: Op, arity: int, mask: int) -> Callable[[Any], None]:
     writer = _Writer()
     out, cotangent = _Name(writer, "out"), _Name(writer, "g")
     parameters = [_Name(writer, name) for name in "xyz"[:arity]]
-    wanted = [k for k in range(arity) if mask >> k & 1]
-    contributions = {k: text for k, text in _contributions(op, cotangent, out, parameters) if k in wanted}
+    contributions = {
+        k: text
+        for k, text in _contributions(op, cotangent, out, parameters)
+        if mask >> k & 1  # the operand is a value
+    }
     lines = writer.body(list(contributions.values()))
     # All sums are computed before any is stored: one that raises leaves the gradients alone.
     lines += [f"d{k} = {ast.unparse(text)}" for k, text in contributions.items()]
     read = set().union(*(_names(ast.parse(line)) for line in lines))  # type: ignore[arg-type]
     operands = "".join(f"{letter}_, " for letter in "xyz"[:arity])
     start = [f"{operands}= node._operands"]
-    start += [f"g = node._grad"] if "g" in read else []
-    start += [f"out = node.data"] if "out" in read else []
+    start += ["g = node._grad"] if "g" in read else []
+    start += ["out = node.data"] if "out" in read else []
     start += [
         f"{letter} = {letter}_.data" if mask >> k & 1 else f"{letter} = {letter}_"
         for k, letter in enumerate("xyz"[:arity])

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ConcreteValueError, DifferentiationError
+from irgrad.errors import ConcreteValueError, DifferentiationError, UnsupportedCallError
 from irgrad.interpret.arrays import as_data, inexact, plain, pull, settled
 from irgrad.interpret.scalar import OUTSIDE, FloatRule, float_rule
 from irgrad.ir.graph import NO_PARAMS
-from irgrad.ir.op import Op
+from irgrad.ir.op import Control, Op
 from irgrad.ir.types import ArrayType
 from irgrad.ops import elementwise as elementary
 from irgrad.ops.create import item
@@ -41,6 +41,8 @@ _SYMBOLS = {
 
 _RULES: dict[Op, FloatRule | None] = {}
 """What each op is on floats, found when it is first applied to them."""
+
+_UNKNOWN: Any = object()
 
 
 class Value(NumPyOperand):
@@ -123,7 +125,7 @@ class Value(NumPyOperand):
         return int(np.size(self.data))
 
     @property
-    def T(self) -> Any:  # noqa: N802 - NumPy's name
+    def T(self) -> Any:
         """The transpose."""
         return METHODS["transpose"](self)
 
@@ -147,8 +149,8 @@ class Value(NumPyOperand):
     def bind(self, op: Op, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         """Apply ``op`` to values, arrays and numbers; what has no derivative is no ``Value``."""
         if not params:
-            rule = _RULES.get(op, op)
-            if rule is op:
+            rule = _RULES.get(op, _UNKNOWN)
+            if rule is _UNKNOWN:
                 rule = _RULES[op] = float_rule(op, len(operands))
             if rule is not None:
                 mask = 0
@@ -188,7 +190,15 @@ class Value(NumPyOperand):
         return self._bind_arrays(op, operands, params)
 
     def _bind_arrays(self, op: Op, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        """Apply ``op`` as NumPy does, to arrays of any dtype."""
+        """Apply ``op`` as NumPy does, to arrays of any dtype.
+
+        Raises: UnsupportedCallError where ``op`` is a loop or a branch over a graph.
+        """
+        if isinstance(op.lowering, Control):
+            raise UnsupportedCallError(
+                f"{op.name} does not run on a Value",
+                remedy="write the loop or the branch in Python: a Value knows its number",
+            )
         operands = tuple([_readied(operand) for operand in operands])
         result = op.evaluate(*[_data(operand) for operand in operands], **params)
         if isinstance(result, tuple):
@@ -286,13 +296,9 @@ class Value(NumPyOperand):
             add(id(value))
             push(value)
             push(None)
-            for operand in value._operands:
+            for operand in value._operands[::-1]:
                 if isinstance(operand, Value) and id(operand) not in seen:
-                    if operand._operands:
-                        push(operand)
-                    else:
-                        add(id(operand))
-                        append(operand)
+                    push(operand)
         return order
 
     def __reduce__(self) -> Any:
