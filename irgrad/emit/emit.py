@@ -253,11 +253,17 @@ def _rearrange(statement: loops.Rearrange, printer: Printer) -> list[str]:
 
 
 def _call(statement: loops.Call, printer: Printer) -> list[str]:
-    arguments = ", ".join(
-        argument if isinstance(argument, str) else printer.text(argument)
-        for argument in statement.arguments
-    )
+    arguments = ", ".join(_argument(argument, printer) for argument in statement.arguments)
     return _noted([f"{statement.function}({arguments})"], statement.nodes)
+
+
+def _argument(argument: Any, printer: Printer) -> str:
+    if isinstance(argument, str):
+        return argument
+    if isinstance(argument, loops.Part):
+        leading = f"[{', '.join(map(size_text, argument.leading))}]" if argument.leading else ""
+        return f"{argument.array}{leading}{'.T' if argument.transposed else ''}"
+    return printer.text(argument)
 
 
 def _copy(statement: loops.Copy, printer: Printer) -> list[str]:

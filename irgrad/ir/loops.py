@@ -151,6 +151,15 @@ class Rearrange:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """``array[leading]`` or its transpose, as an argument of a call."""
+
+    array: str
+    leading: tuple[Dim, ...] = ()
+    transposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """``function(*arguments)``: a library routine or a kernel that fills its last arguments."""
 

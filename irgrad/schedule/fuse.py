@@ -10,12 +10,12 @@ same problem arises one axis further in, and is solved the same way.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Node
-from irgrad.schedule.units import Kernel, Read, Routine, Unit, variable
+from irgrad.schedule.units import Kernel, Read, Unit, variable
 
 
 @dataclass(eq=False)
@@ -49,19 +49,13 @@ class Dependences:
     def of(self, unit: Unit) -> list[tuple[Unit, list[Read] | None]]:
         """Return the units that ``unit`` needs, with its reads of them (None: the whole)."""
         needed: dict[int, tuple[Unit, list[Read] | None]] = {}
-        if isinstance(unit, Kernel):
-            for read in unit.reads():
-                for maker in self.makers.get(read.node, ()):
-                    if maker is unit:
-                        continue
-                    known = needed.setdefault(id(maker), (maker, []))
-                    if known[1] is not None:
-                        known[1].append(read)
-        else:
-            for operand in unit.operands:
-                for maker in self.makers.get(operand, ()):
-                    if maker is not unit:
-                        needed[id(maker)] = (maker, None)
+        for read in unit.reads():
+            for maker in self.makers.get(read.node, ()):
+                if maker is unit:
+                    continue
+                known = needed.setdefault(id(maker), (maker, []))
+                if known[1] is not None:
+                    known[1].append(read)
         if isinstance(unit, Kernel) and unit.inplace not in (None, unit.node):
             for maker in self.makers.get(unit.inplace, ()):
                 needed[id(maker)] = (maker, None)
@@ -85,7 +79,7 @@ def _arrange(units: Sequence[Unit], depth: int, dependences: Dependences) -> lis
     groups: list[_Group] = []
     home: dict[int, _Group] = {}
     for unit in units:
-        extent = unit.domain[depth] if isinstance(unit, Kernel) and len(unit.domain) > depth else None
+        extent = unit.domain[depth] if len(unit.domain) > depth else None
         needed = [
             (home[id(maker)], maker, reads)
             for maker, reads in dependences.of(unit)
@@ -97,8 +91,8 @@ def _arrange(units: Sequence[Unit], depth: int, dependences: Dependences) -> lis
             groups.append(group)
         group.needs.update(other for other, _, _ in needed if other is not group)
         group.units.append(unit)
-        group.reads.update(_read_nodes(unit))
-        group.rank = max(group.rank, len(unit.domain) if isinstance(unit, Kernel) else 0)
+        group.reads.update(read.node for read in unit.reads())
+        group.rank = max(group.rank, len(unit.domain))
         home[id(unit)] = group
     _merge(groups, home, dependences, depth)
     items: list[Item] = []
@@ -110,23 +104,18 @@ def _arrange(units: Sequence[Unit], depth: int, dependences: Dependences) -> lis
     return items
 
 
-def _read_nodes(unit: Unit) -> Iterable[Node]:
-    return (read.node for read in unit.reads()) if isinstance(unit, Kernel) else unit.operands
-
-
 def _home_for(
-    unit: Kernel | Routine,
+    unit: Unit,
     extent: Dim,
     needed: Sequence[tuple[_Group, Unit, list[Read] | None]],
     groups: Sequence[_Group],
     depth: int,
 ) -> _Group | None:
     """Return the group whose loop ``unit`` can and should share."""
-    assert isinstance(unit, Kernel)
     producing = {id(group) for group, _, _ in needed}
     behind = _behind({group for group, _, _ in needed})
     related: _Group | None = None
-    own = set(_read_nodes(unit))
+    own = {read.node for read in unit.reads()}
     for group in groups:
         if group.extent != extent:
             continue
@@ -225,14 +214,19 @@ def _in_order(groups: Sequence[_Group]) -> list[_Group]:
 
 def _shares(maker: Unit, unit: Kernel, reads: list[Read] | None, depth: int) -> bool:
     """Tell whether ``unit`` can run in the same iteration of the loop at ``depth`` as ``maker``."""
-    if not isinstance(maker, Kernel):
-        return False
     if reads is None:  # both write parts of the same memory
-        return maker.fold is not None and maker.fold == unit.fold
-    if maker.inplace is not None:
+        return (
+            isinstance(maker, Kernel)
+            and isinstance(unit, Kernel)
+            and maker.fold is not None
+            and maker.fold == unit.fold
+        )
+    if isinstance(maker, Kernel) and maker.inplace is not None:
         return False
     shared = variable(depth)
     if shared not in maker.write:
         return False
     position = maker.write.index(shared)
-    return all(read.indices[position] == shared for read in reads)
+    return all(
+        position < len(read.indices) and read.indices[position] == shared for read in reads
+    )

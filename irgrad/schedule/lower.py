@@ -314,9 +314,10 @@ def _reading(units: Sequence[Unit], around: Mapping[int, Path], maker: Mapping[N
             apart.update(unit.operands)
             continue
         path = around[id(unit)]
+        for node, times in unit.uses():
+            count[node] = count.get(node, 0) + times
         for read in unit.reads():
             made_by = maker.get(read.node)
-            count[read.node] = count.get(read.node, 0) + 1
             if not isinstance(made_by, Kernel) or made_by is unit:
                 continue
             made = around[id(made_by)]

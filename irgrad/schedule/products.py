@@ -35,6 +35,11 @@ def product_unit(builder: Storing, node: Node) -> Unit:
     """Return the unit that computes a contraction."""
     x, y = node.inputs
     left, right, result = (node.params[key] for key in ("left", "right", "result"))
+    batch = _batch(left, right, result)
+    inner = [letters[len(batch) :] if letters.startswith(batch) else None
+             for letters in (left, right, result)]  # fmt: skip
+    if batch and inner[0] is not None and inner[1] is not None and inner[2] is not None:
+        return _batched(builder, node, batch, (inner[0], inner[1], inner[2]))
     matched = _as_product(x, y, left, right, result)
     if matched is None or not node.array_type.inexact or _is_small(x, y, left, right):
         return _loops(builder, node, x, y, left, right, result)
@@ -45,6 +50,37 @@ def product_unit(builder: Storing, node: Node) -> Unit:
         operands.append(builder.whole(operand))
         turned.append(flag != also)
     return Routine(node, "dot", tuple(operands), Product((turned[0], turned[1])))
+
+
+def _batch(left: str, right: str, result: str) -> str:
+    """Return the leading letters that both operands and the result share."""
+    length = 0
+    for a, b, c in zip(left, right, result, strict=False):
+        if not a == b == c:
+            break
+        length += 1
+    return left[:length]
+
+
+def _batched(builder: Storing, node: Node, batch: str, inner: tuple[str, str, str]) -> Unit:
+    """Return a stack of products: one BLAS call for each, inside the loops over the stack."""
+    x, y = node.inputs
+    left, right, result = inner
+    count = len(batch)
+    matched = _as_product(x, y, left, right, result)
+    small = _product_size(x.array_type.shape[count:], y.array_type.shape[count:], left, right)
+    if matched is None or not node.array_type.inexact or (
+        isinstance(small, int) and small <= SMALL_PRODUCT
+    ):
+        return _loops(builder, node, x, y, batch + left, batch + right, batch + result)
+    (first, second), flags = matched
+    domain = tuple(dim for dim in node.array_type.shape[:count] if dim != 1)
+    depths = iter(range(count))
+    place: tuple[dims.Dim, ...] = tuple(
+        0 if dim == 1 else variable(next(depths)) for dim in node.array_type.shape[:count]
+    )
+    operands = (builder.whole(first), builder.whole(second))
+    return Routine(node, "dot", operands, Product(flags), domain, (place, place), place)
 
 
 def _untransposed(builder: Storing, operand: Node) -> tuple[Node, bool]:
@@ -76,11 +112,14 @@ def _as_product(
 
 
 def _is_small(x: Node, y: Node, left: str, right: str) -> bool:
-    sizes: dict[str, dims.Dim] = {}
-    for node, letters in ((x, left), (y, right)):
-        sizes.update(zip(letters, node.array_type.shape, strict=True))
-    total = dims.product(sizes.values())
+    total = _product_size(x.array_type.shape, y.array_type.shape, left, right)
     return isinstance(total, int) and total <= SMALL_PRODUCT
+
+
+def _product_size(first: dims.Shape, second: dims.Shape, left: str, right: str) -> dims.Dim:
+    """Return the number of multiplications of a contraction."""
+    sizes = dict(zip(left, first, strict=True)) | dict(zip(right, second, strict=True))
+    return dims.product(sizes.values())
 
 
 def _loops(

@@ -44,12 +44,25 @@ def _array(context: Context, node: Node) -> str:
 
 
 def _dot(context: Context, routine: Routine) -> list[loops.Statement]:
-    arguments = [
-        _array(context, operand) + (".T" if flipped else "")
-        for operand, flipped in zip(routine.operands, routine.detail.transposed, strict=True)
-    ]
-    number = context.numbers[routine.node]
-    return [loops.Call("np.dot", (*arguments, context.names.of(routine.node)), (number,))]
+    arguments: list[Any] = []
+    for position, (operand, flipped) in enumerate(
+        zip(routine.operands, routine.detail.transposed, strict=True)
+    ):
+        place = routine.places[position] if routine.places else ()
+        arguments.append(_part(context, operand, place, flipped))
+    arguments.append(_part(context, routine.node, routine.write, False))
+    return [loops.Call("np.dot", tuple(arguments), (context.numbers[routine.node],))]
+
+
+def _part(
+    context: Context, node: Node, leading: tuple[dims.Dim, ...], transposed: bool
+) -> loops.Part:
+    """Return the part of an array at leading indices; axes without memory are left out."""
+    place = context.places.get(node)
+    kept = leading if place is None else tuple(
+        index for axis, index in enumerate(leading) if axis in place.axes
+    )
+    return loops.Part(_array(context, node), kept, transposed)
 
 
 def _copy(context: Context, routine: Routine) -> list[loops.Statement]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.build import Memory
 from irgrad.schedule.fuse import Item, Nest
-from irgrad.schedule.units import Kernel, Unit, variable
+from irgrad.schedule.units import Kernel, Routine, Unit, variable
 
 Path = tuple[Nest, ...]
 
@@ -52,8 +52,7 @@ def place_values(
     makers: dict[Node, list[Unit]] = {}
     for unit in units:
         makers.setdefault(unit.node, []).append(unit)
-        read = {r.node for r in unit.reads()} if isinstance(unit, Kernel) else set(unit.operands)
-        for node in read:
+        for node in {read.node for read in unit.reads()}:
             readers.setdefault(node, []).append(unit)
     places: dict[Node, Place] = {}
     lasting = set(graph.outputs) | {m.adopted for m in memory.values() if m.adopted}
@@ -65,18 +64,27 @@ def place_values(
             places[node] = Place((), every, False, places[adopted].root)
             continue
         maker = made_by[0]
-        reading = readers.get(node, [])
-        lasts = node in lasting or not all(isinstance(reader, Kernel) for reader in reading)
-        if lasts or len(made_by) > 1 or not isinstance(maker, Kernel) or maker.inplace is not None:
+        written = isinstance(maker, Kernel) and maker.inplace is not None
+        if node in lasting or len(made_by) > 1 or written or _aliased(maker, readers.get(node, [])):
             places[node] = Place((), every, rank == 0, node)
             continue
         shared = around[id(maker)]
-        for reader in reading:
+        for reader in readers.get(node, ()):
             shared = _common(shared, around[id(reader)])
         bound = {0, *(variable(depth) for depth in range(len(shared)))}
-        axes = tuple(axis for axis in every if maker.write[axis] not in bound)
+        axes = tuple(
+            axis for axis in every if axis >= len(maker.write) or maker.write[axis] not in bound
+        )
+        if isinstance(maker, Routine) and maker.domain:
+            # BLAS fills its part whole, size-1 axes included
+            axes = tuple(axis for axis in every if axis in axes or axis >= len(maker.domain))
         places[node] = Place(shared, axes, not axes, node)
     return places
+
+
+def _aliased(maker: Unit, readers: Iterable[Unit]) -> bool:
+    """Tell whether a value must be one whole array: a routine without a domain touches it."""
+    return any(isinstance(unit, Routine) and not unit.domain for unit in (maker, *readers))
 
 
 def _common(first: Path, second: Path) -> Path:

@@ -7,8 +7,10 @@ reshape. Nodes that move no number (views) are no units: reads go through them t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -85,15 +87,48 @@ class Kernel:
                 stack.extend(term.operands)
 
 
+    def uses(self) -> Iterator[tuple[Node, int]]:
+        """Yield the nodes it reads, and how often the expression around repeats each."""
+        stack: list[tuple[Any, int]] = [(self.term, occurrences(self.fold, 1) if self.fold else 1)]
+        while stack:
+            term, times = stack.pop()
+            if isinstance(term, Read):
+                yield term.node, times
+                stack.extend((index, 1) for index in term.indices if not is_dim(index))
+            elif isinstance(term, Term):
+                stack.extend(
+                    (operand, times * occurrences(term.template, place))
+                    for place, operand in enumerate(term.operands)
+                )
+
+
+@cache
+def occurrences(template: str, place: int) -> int:
+    """Return how often a template names its operand ``place``: x, y or z."""
+    return len(re.findall(rf"\b{'xyz'[place]}\b", template))
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Routine:
-    """Work on whole arrays: a BLAS product, an opaque kernel, a reshape, a fill, a copy."""
+    """Work on whole arrays: a BLAS product, an opaque kernel, a reshape, a copy.
+
+    It may run once for every point of a ``domain`` of leading axes, on the parts of its operands
+    at that point: ``places`` are the leading indices of each operand, ``write`` those of the
+    result.
+    """
 
     node: Node
     kind: str
     operands: tuple[Node, ...]
     detail: Any = None
-    inplace: Node | None = None
+    domain: Shape = ()
+    places: tuple[tuple[Dim, ...], ...] = ()
+    write: tuple[Dim, ...] = ()
+
+    def reads(self) -> Iterator[Read]:
+        """Yield what it reads; the indices name the leading axes alone."""
+        for position, operand in enumerate(self.operands):
+            yield Read(operand, self.places[position] if self.places else ())
 
 
 Unit = Kernel | Routine
