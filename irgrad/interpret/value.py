@@ -163,7 +163,7 @@ class Value(NumPyOperand):
                         if type(operand) is not float:
                             break
                         mask += bit
-                    elif kind is int:
+                    elif kind is int or kind is np.float64:
                         operand = float(operand)
                     elif kind is not float and kind is not bool:
                         break
