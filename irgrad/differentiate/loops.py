@@ -97,7 +97,7 @@ def pull_back_while(
 ) -> list[Tracer | None]:
     """Record the reversed loop, over as many iterations as the ``while`` has counted."""
     params = node.params
-    index = f"@{context.trace.depth}"
+    index = f"t{context.trace.depth}"
     loops = context.trace.assumptions.loops
     loops[index] = dims.symbol(params["count"])
     adjoint = body_adjoint(context, node, params["body"], cotangents, index)

@@ -120,5 +120,5 @@ def _bytes(node: Node, size: Callable[[ArrayType], int]) -> int:
 def _unsized(node: Node) -> bool:
     """Tell whether a size is known only once a ``while`` within the body has run."""
     return isinstance(node.type, ArrayType) and any(
-        name.startswith("#") for dim in node.type.shape for name in dims.symbols(dim)
+        name.startswith("count") for dim in node.type.shape for name in dims.symbols(dim)
     )

@@ -109,7 +109,7 @@ def _body(types: Sequence[ArrayType], make: Callable[..., tuple[Node, ...]]) -> 
 
 _SCALAR = ArrayType(np.dtype(np.float64))
 _ROW = _SCALAR.with_shape((3,))
-_INDEX = dims.symbol("@0")
+_INDEX = dims.symbol("t0")
 
 
 def _at(start: Dim) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _recurrence(apply: Any, carry: Node, tape: Node, xs: Node, w: Node) -> tuple
     return pushed, apply(strided_set, tape, pushed, **_at(_INDEX))
 
 
-_LOOP: dict[str, Any] = {"index": "@0", "trips": 3, "carries": 2, "tapes": 0}
+_LOOP: dict[str, Any] = {"index": "t0", "trips": 3, "carries": 2, "tapes": 0}
 _LOOP["body"] = _body((_SCALAR, _ROW, _ROW, _SCALAR), _recurrence)
 
 loop = declare(
@@ -218,7 +218,7 @@ repeat = declare(
                     "condition": _body((_SCALAR, _SCALAR), _is_large),
                     "body": _body((_SCALAR, _SCALAR), _halving),
                     "carries": 1,
-                    "count": "#0",
+                    "count": "count0",
                 },
             ),
         ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dis
 import sys
+from bisect import bisect_right
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -16,6 +18,7 @@ _NUMPY = str(Path(np.__file__).resolve().parent)
 _MODELS = str(Path(_PACKAGE) / "nn")  # models are written as a user would write them
 
 _foreign: dict[CodeType, bool] = {}
+_starts: dict[CodeType, list[int]] = {}
 _interned: dict[tuple[tuple[CodeType, int], ...], Origin] = {}
 
 BOUNDARY = "run_traced"
@@ -45,8 +48,27 @@ def origin_here() -> Origin:
     key = tuple(sites)
     origin = _interned.get(key)
     if origin is None:
-        origin = _interned[key] = Origin(key)
+        settled = tuple((code, _instruction(code, offset)) for code, offset in sites)
+        origin = _interned.setdefault(settled, Origin(settled))
+        _interned[key] = origin
     return origin
+
+
+def _instruction(code: CodeType, offset: int) -> int:
+    """Return the start of the instruction that ``offset`` lies in.
+
+    Once a call has been specialised, CPython leaves the offset at the instruction's cache; and
+    CPython 3.11 takes ``PRECALL`` and the ``CALL`` after it as one.
+    """
+    starts = _starts.get(code)
+    if starts is None:
+        starts, previous = [], ""
+        for instruction in dis.get_instructions(code):
+            if previous != "PRECALL":
+                starts.append(instruction.offset)
+            previous = instruction.opname
+        _starts[code] = starts
+    return starts[max(bisect_right(starts, offset) - 1, 0)] if starts else offset
 
 
 def location_here() -> Location | None:

@@ -19,7 +19,7 @@ from irgrad.trace.trace import InputSpec, finished, run_traced
 from irgrad.trace.tracer import Trace, Tracer
 
 SCALAR = ArrayType(np.dtype(np.float64))
-ROW, COLUMN = dims.symbol("@0"), dims.symbol("@1")
+ROW, COLUMN = dims.symbol("t0"), dims.symbol("t1")
 
 
 def row(*starts: dims.Dim) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def recurrence(xs: Any, w: Any) -> Any:
         tape,
         xs,
         w,
-        index="@0",
+        index="t0",
         trips=size,
         reverse=False,
         carries=1,
@@ -98,13 +98,13 @@ def triangular(a: Any, x: Any) -> Any:
     def outer(y: Any, a: Any, x: Any) -> Any:
         (total,) = loop(
             strided(x, **row(ROW)), a, y,
-            index="@1", trips=ROW, reverse=False, carries=1, tapes=0, body=inside,
+            index="t1", trips=ROW, reverse=False, carries=1, tapes=0, body=inside,
         )  # fmt: skip
         return (strided_set(y, total, **row(ROW)),)
 
     (y,) = loop(
         np.zeros_like(x), a, x,
-        index="@0", trips=4, reverse=False, carries=0, tapes=1,
+        index="t0", trips=4, reverse=False, carries=0, tapes=1,
         body=body([array(4), array(4, 4), array(4)], outer),
     )  # fmt: skip
     return np.sum(y * y)
@@ -127,11 +127,11 @@ def relaxation(u: Any, w: Any) -> Any:
         return (strided_add(u, left * w, **row(ROW)),)
 
     def sweep(u: Any, w: Any) -> Any:
-        return loop(u, w, index="@0", trips=4, reverse=False, carries=1, tapes=0, body=inside)
+        return loop(u, w, index="t0", trips=4, reverse=False, carries=1, tapes=0, body=inside)
 
     inside = body([array(6), SCALAR], step)
     (u,) = loop(
-        u, w, index="@9", trips=3, reverse=True, carries=1, tapes=0,
+        u, w, index="t9", trips=3, reverse=True, carries=1, tapes=0,
         body=body([array(6), SCALAR], sweep),
     )  # fmt: skip
     return np.sum(u * u)
@@ -155,7 +155,7 @@ def swapping(a: Any, b: Any) -> Any:
 
     a, b, c = loop(
         a, b, a * b,
-        index="@0", trips=4, reverse=False, carries=3, tapes=0,
+        index="t0", trips=4, reverse=False, carries=3, tapes=0,
         body=body([array(3), array(3), array(3)], step),
     )  # fmt: skip
     return np.sum(a * b * c)
@@ -259,7 +259,7 @@ def test_trips_that_are_no_number_are_bound_by_the_sizes_of_the_call() -> None:
         inputs = [trace.input("s", SCALAR), trace.input("x", SCALAR.with_shape((n,)))]
         inside = finished(trace, tuple(r.node for r in step(*inputs)), "body")
         zero = np.zeros_like(x, shape=())
-        return loop(zero, x, index="@0", trips=n, reverse=False, carries=1, tapes=0, body=inside)[0]
+        return loop(zero, x, index="t0", trips=n, reverse=False, carries=1, tapes=0, body=inside)[0]
 
     spec = InputSpec("x", SCALAR.with_shape((n,)))
     graph = run_traced(total, [spec], lambda r: ([r], None), hints={"n": 3}, name="f").graph
