@@ -18,7 +18,8 @@ from irgrad.ir.graph import Graph
 from irgrad.options import Options
 from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
-from irgrad.specialise import Specialisation, prepared, rebuild, specialise
+from irgrad.runtime.assemble import assembled, joined
+from irgrad.specialise import Specialisation, prepared, specialise
 from irgrad.transforms import inline_value_and_grad
 
 
@@ -148,57 +149,15 @@ class CompiledFunction:
         graph = chosen.compilation.joint if gradient else chosen.compilation.primal
         assert graph is not None
         types = [node.array_type for node in graph.outputs]
-        scalars = [type.dtype.type if not type.rank else None for type in types]
         jitted = ready.call
         if chosen.traced.captured or chosen.watched.variables or chosen.watched.contents:
             jitted = _watching(jitted, chosen)
-        values = len(chosen.traced.graph.outputs)
         structure = chosen.traced.structure
-        gradients = self._gradient_builder(call) if gradient else None
-        if gradients is None and len(types) == 1 and structure.num_nodes == 1:
-            kind = scalars[0]
-            if kind is None:
-                return jitted
-            return lambda *args: kind(jitted(*args))
-        if (
-            gradients is not None and len(types) == 2 and structure.num_nodes == 1
-            and self._one and call.structures[self._argnums[0]].num_nodes == 1
-        ):  # fmt: skip
-            kind, other = scalars
-            assert kind is not None
-            if other is None:
-
-                def pair(*args: Any) -> Any:
-                    value, slope = jitted(*args)
-                    return kind(value), slope
-
-                return pair
-
-        def run(*args: Any) -> Any:
-            results = jitted(*args)
-            if len(types) == 1:
-                results = (results,)
-            leaves = [
-                result if scalar is None else scalar(result)
-                for result, scalar in zip(results, scalars, strict=True)
-            ]
-            value = rebuild(structure, leaves[:values])
-            return value if gradients is None else (value, gradients(leaves[values:]))
-
-        return run
-
-    def _gradient_builder(self, call: Call) -> Callable[[list[Any]], Any]:
-        structures = [call.structures[argument] for argument in self._argnums]
-
-        def build(leaves: list[Any]) -> Any:
-            parts = []
-            start = 0
-            for structure in structures:
-                parts.append(rebuild(structure, leaves[start : start + structure.num_leaves]))
-                start += structure.num_leaves
-            return parts[0] if self._one else tuple(parts)
-
-        return build
+        if gradient:
+            gradients = [call.structures[argument] for argument in self._argnums]
+            slopes = gradients[0] if self._one else joined(gradients)
+            structure = joined([structure, slopes])
+        return assembled(jitted, len(call.leaves), types, structure)
 
     def lower(self, *args: Any, **kwargs: Any) -> Compilation:
         """Return every stage of the compilation for such arguments, without running numba."""

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import optree
-
 from irgrad.arguments import NAMESPACE, Call, Leaf, Signature, flatten
 from irgrad.errors import ArgumentError, DifferentiationError, IrgradError
 from irgrad.ir import dims
@@ -176,9 +174,4 @@ def prepared(specialisation: Specialisation, gradient: bool, options: Options) -
     return ready
 
 
-def rebuild(structure: Any, leaves: Sequence[Any]) -> Any:
-    """Return the pytree of ``structure`` with ``leaves``."""
-    return optree.tree_unflatten(structure, leaves)
-
-
-__all__ = ["NAMESPACE", "Specialisation", "assign_sizes", "prepared", "rebuild", "specialise"]
+__all__ = ["NAMESPACE", "Specialisation", "assign_sizes", "prepared", "specialise"]
