@@ -161,16 +161,31 @@ arctan2 = elementwise(
 )  # fmt: skip
 
 
-def _share(cotangent: Any, x: Any, y: Any) -> Any:
-    """Return the part of ``cotangent`` due to ``x`` in ``maximum(x, y)``: half of it at a tie."""
-    return np.where(x == y, 0.5 * cotangent, np.where(x > y, cotangent, 0.0))
+def _winning(x: Any, y: Any) -> Any:
+    """Return 1 where ``x > y``, one half where they are equal, else 0."""
+    dtype = np.result_type(x, y)
+    return (0.5 * (np.greater(x, y).astype(dtype) + np.greater_equal(x, y))).astype(dtype)
 
+
+winning = elementwise(
+    _winning,
+    name="winning",
+    emit="0.5 * ((x > y) + (x >= y))",
+    promote=lambda dtypes: tuple(np.maximum.resolve_dtypes((*dtypes, None))),
+    partials=lambda out, x, y: (0.0, 0.0),
+    samples=(
+        Sample((np.array([1.0, 2.0, 3.0]), np.array([2.0, 0.5, 3.5]))),
+        Sample((np.array([1.0, 2.0]), np.array([1.0, 0.0])), differentiable=False),
+    ),
+    convention="one half at a tie; derivative 0 everywhere",
+)
+"""The share of ``x`` in ``maximum(x, y)``; the factor its cotangent gets."""
 
 maximum = elementwise(
     np.maximum,
     # A NaN on either side wins, as in NumPy.
     emit="x if (x >= y) | (x != x) else y",
-    pullback=lambda cotangent, out, x, y: (_share(cotangent, x, y), _share(cotangent, y, x)),
+    partials=lambda out, x, y: (winning(x, y), winning(y, x)),
     samples=(
         *binary((-2, 2), (-3, 3.1)),
         Sample((np.array([1.0, 2.0]), np.array([1.0, 0.0])), differentiable=False),
@@ -181,7 +196,7 @@ maximum = elementwise(
 minimum = elementwise(
     np.minimum,
     emit="x if (x <= y) | (x != x) else y",
-    pullback=lambda cotangent, out, x, y: (_share(cotangent, y, x), _share(cotangent, x, y)),
+    partials=lambda out, x, y: (winning(y, x), winning(x, y)),
     samples=(
         *binary((-2, 2), (-3, 3.1)),
         Sample((np.array([1.0, 2.0]), np.array([1.0, 0.0])), differentiable=False),
