@@ -9,6 +9,7 @@ import numpy as np
 
 from irgrad.errors import ShapeError, UnsupportedCallError
 from irgrad.ir import dims
+from irgrad.ir.op import Operand
 from irgrad.ops.axes import as_dim, dtype_of, normalized_axes, normalized_axis, shape_of
 from irgrad.ops.create import convert
 from irgrad.ops.floating import as_float
@@ -109,7 +110,7 @@ def _gradient_along(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
             first = (-1.5 * at(0, 1) + 2.0 * at(1, 2) - 0.5 * at(2, 3)) / h
             last = (0.5 * at(-3, -2) - 2.0 * at(-2, -1) + 1.5 * at(-1, None)) / h
         return np.concatenate([first, inner, last], axis=axis)
-    steps = np.diff(as_float(spacing) if hasattr(spacing, "trace") else np.asarray(spacing, float))
+    steps = np.diff(as_float(spacing) if isinstance(spacing, Operand) else np.asarray(spacing, float))
     steps = _aligned(f.lift(steps), axis, len(shape))
 
     def step(start: int | None, stop: int | None) -> Any:
@@ -154,7 +155,7 @@ def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     if x is not None:
         widths = np.diff(x, axis=place if len(shape_of(x)) > 1 else 0)
         if len(shape_of(widths)) == 1 and rank > 1:
-            widths = _aligned(widths if hasattr(widths, "trace") else y.lift(widths), place, rank)
+            widths = _aligned(widths if isinstance(widths, Operand) else y.lift(widths), place, rank)
     pairs = _part(y, place, 1, None) + _part(y, place, None, -1)
     return np.sum(widths * pairs / 2.0, axis=place)
 
@@ -164,7 +165,7 @@ def _interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
     """Interpolate linearly; at a knot the derivative is that of the piece to its right."""
-    carrier = next(value for value in (x, xp, fp) if hasattr(value, "trace"))
+    carrier = next(value for value in (x, xp, fp) if isinstance(value, Operand))
     x, xp, fp = (_doubled(carrier, value) for value in (x, xp, fp))
     if period is not None:
         x = np.remainder(x, period)
@@ -191,7 +192,7 @@ def _interp(
 
 def _doubled(carrier: Any, value: Any) -> Any:
     """Return a traced float64 array: what np.interp computes in."""
-    traced = value if hasattr(value, "trace") else carrier.lift(np.asarray(value))
+    traced = value if isinstance(value, Operand) else carrier.lift(np.asarray(value))
     return traced if dtype_of(traced) == np.float64 else convert(traced, dtype=np.dtype(np.float64))
 
 
@@ -217,7 +218,7 @@ def _bincount(x: Any, weights: Any = None, minlength: Any = 0) -> Any:
     The length is that of the numbers in a plain ``x`` while tracing, and ``minlength`` for a
     traced one, whose numbers must be smaller.
     """
-    if hasattr(x, "trace"):
+    if isinstance(x, Operand):
         length = as_dim(minlength)
         if length == 0:
             raise UnsupportedCallError(
@@ -234,7 +235,7 @@ def _bincount(x: Any, weights: Any = None, minlength: Any = 0) -> Any:
 
 
 def _counted(x: Any, weights: Any, length: dims.Dim) -> Any:
-    carrier = x if hasattr(x, "trace") else weights
+    carrier = x if isinstance(x, Operand) else weights
     if dtype_of(weights).kind != "i" or weights is not carrier and dtype_of(weights) != np.int64:
         weights = _doubled(carrier, weights)
     zeros = np.zeros_like(weights, shape=(length,))
@@ -248,8 +249,8 @@ def _histogram(
     """Count numbers into bins; only the weights have a derivative."""
     if isinstance(bins, str):
         raise UnsupportedCallError(f"np.histogram with bins={bins!r}", remedy="give a number")
-    carrier = next(x for x in (a, weights, bins) if hasattr(x, "trace"))
-    numbers = np.ravel(a if hasattr(a, "trace") else carrier.lift(np.asarray(a)))
+    carrier = next(x for x in (a, weights, bins) if isinstance(x, Operand))
+    numbers = np.ravel(a if isinstance(a, Operand) else carrier.lift(np.asarray(a)))
     if isinstance(bins, int):
         low, high = (np.min(numbers), np.max(numbers)) if range is None else range
         if range is None:
@@ -260,7 +261,7 @@ def _histogram(
     else:
         edges = bins
         count = shape_of(bins)[0] - 1
-    edges = edges if hasattr(edges, "trace") else carrier.lift(np.asarray(edges))
+    edges = edges if isinstance(edges, Operand) else carrier.lift(np.asarray(edges))
     number = size_number(carrier, count)
     place = np.searchsorted(edges, numbers, "right") - 1
     place = np.where(numbers == edges[-1], number - 1, place)
@@ -277,4 +278,4 @@ def _histogram(
 
 
 def _weights_like(carrier: Any, weights: Any) -> Any:
-    return weights if hasattr(weights, "trace") else carrier.lift(np.asarray(weights))
+    return weights if isinstance(weights, Operand) else carrier.lift(np.asarray(weights))

@@ -260,7 +260,8 @@ def _cumulative(run: Callable[..., Any], start: float) -> Callable[..., Any]:
         result = run(x, number, dtype)
         if not include_initial:
             return result
-        first = np.full_like(np.take(result, [0], axis=number), start)
+        layer = tuple(1 if i == number % rank else dim for i, dim in enumerate(shape_of(result)))
+        first = np.full_like(result, start, shape=layer)
         return np.concatenate([first, result], axis=number)
 
     return meaning

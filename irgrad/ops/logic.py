@@ -9,6 +9,7 @@ import numpy as np
 
 from irgrad.errors import ShapeError, UnsupportedCallError
 from irgrad.ir import dims
+from irgrad.ir.op import Operand
 from irgrad.ops.axes import dtype_of, shape_of
 from irgrad.ops.create import counting
 from irgrad.ops.elementwise import select
@@ -102,7 +103,7 @@ def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         a = np.remainder(a, count)
     elif mode != "raise":
         raise UnsupportedCallError(f"np.choose with mode={mode!r}", remedy="raise, wrap or clip")
-    traced = next(x for x in (a, *arrays) if hasattr(x, "trace"))
+    traced = next(x for x in (a, *arrays) if isinstance(x, Operand))
     spread = [np.broadcast_to(traced.lift(x), shape) for x in arrays]
     number = dims.product(shape)
     table = reshape(np.stack(spread), shape=(count, number))

@@ -8,9 +8,9 @@ import numpy as np
 
 from irgrad.errors import ShapeError, UnsupportedCallError
 from irgrad.ir import dims
-from irgrad.ir.op import Kernel, Op, Sample
+from irgrad.ir.op import Kernel, Op, Operand, Sample
 from irgrad.ir.types import ArrayType
-from irgrad.ops.axes import normalized_axes, shape_of
+from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
 from irgrad.ops.create import counting
 from irgrad.ops.cumulative import along_last, take_rows
 from irgrad.ops.declare import real
@@ -220,9 +220,13 @@ def _between(below: Any, above: Any, weight: Any) -> Any:
     return np.where(weight >= 0.5, np.where(step == 0, above, near), below + step * weight)
 
 
-# The place of a quantile q among n sorted elements, counted from 0, by method.
-# Reference: Hyndman & Fan, The American Statistician 50 (1996), definitions 4 to 9.
+# The place of a quantile q among n sorted elements, counted from 0, is n q + (α + q (1 - α - β)) - 1
+# by methods that interpolate; those that step, and those that round the linear place, come after.
+# Reference: Hyndman & Fan, The American Statistician 50 (1996), definitions 1 to 9.
 _PLACES: dict[str, tuple[float, float]] = {
+    "inverted_cdf": (0.0, 1.0),
+    "averaged_inverted_cdf": (0.0, 1.0),
+    "closest_observation": (-0.5, 1.5),
     "interpolated_inverted_cdf": (0.0, 1.0),
     "hazen": (0.5, 0.5),
     "weibull": (0.0, 0.0),
@@ -230,52 +234,73 @@ _PLACES: dict[str, tuple[float, float]] = {
     "median_unbiased": (1 / 3, 1 / 3),
     "normal_unbiased": (3 / 8, 3 / 8),
 }
+_LINEAR = ("linear", "lower", "higher", "nearest", "midpoint")
 
 
-def _place(q: Any, size: Any, method: str) -> Any:
-    """Return the place of quantile ``q`` among ``size`` sorted elements, a real number."""
-    if method in ("lower", "higher", "nearest", "midpoint", "linear"):
-        return (size - 1) * q
-    if method in _PLACES:
-        alpha, beta = _PLACES[method]
-        return size * q + (alpha + q * (1 - alpha - beta)) - 1
-    raise UnsupportedCallError(
-        f"np.quantile with method={method!r}",
-        remedy="use one of " + ", ".join(["lower", "higher", "nearest", "midpoint", *_PLACES]),
-    )
-
-
-def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any) -> Any:
-    """Return quantiles; the axes of ``q`` come first."""
-    if not hasattr(a, "trace"):  # a traced q of a plain array
-        a = q.lift(a)
-    rows, axes = _rows_of(a, axis)
+def _bracket(rows: Any, q: Any, method: str) -> tuple[Any, Any, Any]:
+    """Return the places of the elements below and above each quantile, and the upper's weight."""
+    if method not in _PLACES and method not in _LINEAR:
+        raise UnsupportedCallError(
+            f"np.quantile with method={method!r}",
+            remedy="use one of " + ", ".join([*_PLACES, *_LINEAR[1:]]),
+        )
     size = size_number(rows, shape_of(rows)[-1])
-    levels = q if hasattr(q, "trace") else np.asarray(q)
-    if levels is not q and not bool(np.all((levels >= 0) & (levels <= 1))):
-        raise UnsupportedCallError("a quantile outside [0, 1]", remedy="give q between 0 and 1")
-    scalar = shape_of(levels) == ()
-    place = _place(float(levels) if levels is not q and scalar else levels, size, method)
-    place = np.ravel(np.clip(rows.lift(place), 0, size - 1))
-    low, high = np.floor(place), np.ceil(place)
-    weight = place - low
+    if method in _LINEAR:
+        place = (size - 1) * q
+    else:
+        alpha, beta = _PLACES[method]
+        place = size * q + (alpha + q * (1 - alpha - beta)) - 1
+    place = np.ravel(rows.lift(place))
+    low = np.floor(place)
+    high, weight = low + 1, place - low
     if method == "lower":
         high = low
-    elif method == "higher":
-        low = high
+    elif method in ("higher", "inverted_cdf"):
+        low = high = np.ceil(place)
     elif method == "nearest":
         low = high = np.rint(place)
     elif method == "midpoint":
         weight = 0.5 * np.ceil(weight)
-    count = shape_of(place)[0]
-    both = np.concatenate([low, high]).astype(np.int64)
-    picked = _picked(rows, both)
-    result = _between(picked[..., :count], picked[..., count:], weight)
+    elif method == "averaged_inverted_cdf":
+        weight = np.where(weight == 0, 0.5, np.ceil(weight))
+    elif method == "closest_observation":
+        low = high = np.where((weight == 0) & (np.remainder(low, 2) == 1), low, high)
+    last = size - 1
+    weight = np.where((place < 0) | (place >= last), 0.0, weight)
+    return np.clip(low, 0, last), np.clip(high, 0, last), weight
+
+
+def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any) -> Any:
+    """Return quantiles; the axes of ``q`` come first."""
+    if not isinstance(a, Operand):  # a traced q of a plain array
+        a = q.lift(a)
+    rows, axes = _rows_of(a, axis)
+    levels = q
+    if not isinstance(q, Operand):
+        weak = isinstance(q, int | float)
+        levels = np.asarray(q, rows.dtype if weak else None)[()]
+        if not bool(np.all((levels >= 0) & (levels <= 1))):
+            raise UnsupportedCallError("a quantile outside [0, 1]", remedy="give q in [0, 1]")
+    low, high, weight = _bracket(rows, levels, method)
+    count = shape_of(weight)[0]
+    both = low if low is high else np.concatenate([low, high])
+    picked = _picked(rows, both.astype(np.int64))
+    if low is high:
+        result = picked
+    else:
+        result = _between(picked[..., :count], picked[..., count:], weight)
     nan = np.any(np.isnan(rows), axis=-1, keepdims=True)
     result = np.moveaxis(np.where(nan, np.nan, result), -1, 0)
     keeps = keepdims and keepdims is not np._NoValue
     rest = kept_shape(shape_of(a), axes) if keeps else reduced_shape(shape_of(a), axes)
     return reshape(result, shape=(*shape_of(levels), *rest))
+
+
+def _level(a: Any, percent: Any) -> Any:
+    """Return percents as quantiles, in the dtype NumPy gives them."""
+    if isinstance(percent, Operand):
+        return percent / 100
+    return np.true_divide(percent, dtype_of(a).type(100) if dtype_of(a).kind == "f" else 100)
 
 
 def _unweighted(weights: Any) -> None:
@@ -298,8 +323,7 @@ def _np_percentile(
     method: str = "linear", keepdims: Any = False, *, weights: Any = None,
 ) -> Any:  # fmt: skip
     _unweighted(weights)
-    level = q / 100 if hasattr(q, "trace") else np.asarray(q) / 100
-    return delivered(_quantile(a, level, axis, method, keepdims), out, "np.percentile")
+    return delivered(_quantile(a, _level(a, q), axis, method, keepdims), out, "np.percentile")
 
 
 @spelling(np.nanquantile)
@@ -314,15 +338,15 @@ def _np_nanquantile(
     if np.shape(q) == ():
         result = _with_axes(_nan_quantile(rows, q), a, axes, keepdims)
     else:
-        levels = [_with_axes(_nan_quantile(rows, level), a, axes, keepdims) for level in q]
+        each = q if isinstance(q, Operand) else np.asarray(q)
+        levels = [_with_axes(_nan_quantile(rows, level), a, axes, keepdims) for level in each]
         result = np.stack(levels)
     return delivered(result, out, "np.nanquantile")
 
 
 @spelling(np.nanpercentile)
 def _np_nanpercentile(a: Any, q: Any, *args: Any, **options: Any) -> Any:
-    level = q / 100 if hasattr(q, "trace") else np.asarray(q) / 100
-    return np.nanquantile(a, level, *args, **options)
+    return np.nanquantile(a, _level(a, q), *args, **options)
 
 
 _SEARCH_KERNEL = '''def search_sorted(x, wanted, out, right):
@@ -369,10 +393,10 @@ search_sorted = declare(
 @spelling(np.searchsorted, method="searchsorted")
 def _np_searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     if sorter is not None:
-        a = take_rows(a, sorter) if hasattr(a, "trace") else np.asarray(a)[sorter]
-    if not hasattr(a, "trace") and not hasattr(v, "trace"):
+        a = take_rows(a, sorter) if isinstance(a, Operand) else np.asarray(a)[sorter]
+    if not isinstance(a, Operand) and not isinstance(v, Operand):
         return np.searchsorted(a, v, side)
-    wanted = v if hasattr(v, "trace") else np.asarray(v)
+    wanted = v if isinstance(v, Operand) else np.asarray(v)
     places = search_sorted(a, np.ravel(wanted), right=side == "right")
     return reshape(places, shape=shape_of(wanted))
 
@@ -380,10 +404,10 @@ def _np_searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> 
 @spelling(np.digitize)
 def _np_digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """Return the bins of numbers; bins that are traced must rise."""
-    if not hasattr(bins, "trace"):
+    if not isinstance(bins, Operand):
         edges = np.asarray(bins)
         if edges.size > 1 and edges[0] > edges[-1]:
-            side = "right" if right else "left"
+            side = "left" if right else "right"
             return edges.size - np.searchsorted(edges[::-1].copy(), x, side)
     return np.searchsorted(bins, x, "left" if right else "right")
 

@@ -62,8 +62,11 @@ def _np_var(
         mean = np.mean(a, axis=axes, dtype=dtype, keepdims=True, where=where)
     total = np.sum(np.square(a - mean), axis=axes, dtype=dtype, keepdims=True, where=where)
     left = _count(a, axes, where, dtype_of(total)) - freedom
-    # NumPy divides by 0 where there are fewer elements than degrees of freedom to take off.
-    left = max(left, 0) if isinstance(left, int | float) else np.maximum(left, 0)
+    if isinstance(left, int | float):
+        left = max(left, 0)
+    elif freedom != 0:
+        # NumPy divides by 0 where there are fewer elements than degrees of freedom to take off.
+        left = np.maximum(left.astype(dtype_of(total)), 0)
     return delivered(_dropped(total / left, a, axes, keepdims), out, "np.var")
 
 

@@ -133,14 +133,26 @@ def weighted(case: Case, cotangents: Sequence[Any]) -> Callable[..., Any]:
     return objective
 
 
+def differentiated(
+    function: Callable[..., Any], operands: Sequence[Any], positions: Sequence[int]
+) -> tuple[Callable[..., tuple[Any, ...]], Graph]:
+    """Return the value and gradient of a scalar function, by its adjoint graph; and that graph."""
+    made = traced(function, operands)
+    joint = value_and_gradient(made.graph, positions)
+
+    def run(*arguments: Any) -> tuple[Any, ...]:
+        with np.errstate(all="ignore"):
+            return evaluate(joint, *arguments, *made.captured)
+
+    return run, joint
+
+
 def gradient(
     function: Callable[..., Any], operands: Sequence[Any], positions: Sequence[int]
 ) -> tuple[Any, list[Any], Graph]:
-    """Return the value and the gradient of a scalar function, by its adjoint graph."""
-    made = traced(function, operands)
-    joint = value_and_gradient(made.graph, positions)
-    with np.errstate(all="ignore"):
-        value, *gradients = evaluate(joint, *operands, *made.captured)
+    """Return the value and the gradient of a scalar function, and its adjoint graph."""
+    run, joint = differentiated(function, operands, positions)
+    value, *gradients = run(*operands)
     return value, gradients, joint
 
 
@@ -232,3 +244,48 @@ def joint_dtypes(graph: Graph) -> set[np.dtype]:
         for type in parts(node.type)
         if type.dtype.kind == "f"
     }
+
+
+def assert_alike(actual: Any, expected: Any, rtol: float = 1e-13, atol: float = 1e-13) -> None:
+    """Compare values, dtypes and shapes; NaN equals NaN."""
+    assert np.shape(actual) == np.shape(expected)
+    assert np.asarray(actual).dtype == np.asarray(expected).dtype
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol)
+
+
+def evaluated(function: Callable[..., Any], operands: Sequence[Any], *, symbolic: bool) -> Any:
+    """Return what the graph of ``function`` gives on the operands it was traced for."""
+    made = traced(function, operands, symbolic=symbolic)
+    with np.errstate(all="ignore"):
+        return evaluate(made.graph, *operands, *made.captured)
+
+
+def assert_like_numpy(
+    function: Callable[..., Any], *operands: Any, derivatives: bool = True, rtol: float = 1e-13
+) -> None:
+    """Compare a function's graph with the function itself run by NumPy: value and derivative.
+
+    The graph is made twice, of fixed sizes and of symbolic ones. Derivatives are by all float64
+    operands, of a random weighting of all results, against differences.
+    """
+    with np.errstate(all="ignore"):
+        expected = flat(function(*operands))[0]
+    for symbolic in (False, True):
+        results = evaluated(function, operands, symbolic=symbolic)
+        assert len(results) == len(expected)
+        for got, wanted in zip(results, expected, strict=True):
+            assert_alike(got, wanted, rtol)
+    if not derivatives:
+        return
+    chosen = weights(expected)
+
+    def objective(*arguments: Any) -> Any:
+        results = flat(function(*arguments))[0]
+        return sum(np.sum(w * r) for w, r in zip(chosen, results, strict=True) if w is not None)
+
+    positions = [i for i, x in enumerate(operands) if np.asarray(x).dtype == np.float64]
+    gradients = gradient(objective, operands, positions)[1]
+    assert positions
+    for position, got in zip(positions, gradients, strict=True):
+        slopes = differences(objective, operands, position)
+        np.testing.assert_allclose(got, slopes, rtol=1e-8, atol=1e-9)
