@@ -177,7 +177,7 @@ def _interp(
     size = shape_of(xp)[0]
     last = size_number(carrier, size - 1)
     if not dims.at_least(size, 2):
-        inside = np.broadcast_to(fp[0], shape_of(x)) + 0.0 * x
+        inside = fp[0]
     else:
         upper = np.clip(np.searchsorted(xp, x, "right"), 1, last)
         lower = upper - 1
@@ -186,8 +186,7 @@ def _interp(
         inside = slope * (x - x0) + f0
     below = fp[0] if left is None else left
     above = fp[-1] if right is None else right
-    result = np.where(x < xp[0], below, np.where(x > xp[-1], above, inside))
-    return np.where(x == xp[-1], fp[-1] + 0.0 * result, result) if size == 1 else result
+    return np.where(x < xp[0], below, np.where(x > xp[-1], above, inside))
 
 
 def _doubled(carrier: Any, value: Any) -> Any:
