@@ -18,6 +18,7 @@ from irgrad.schedule.names import Names
 from irgrad.schedule.routines import lower_routine
 from irgrad.schedule.storage import Path, Place, paths, place_values
 from irgrad.schedule.tidy import tidy
+from irgrad.schedule.unroll import unroll
 from irgrad.schedule.units import (
     Kernel,
     Number,
@@ -356,6 +357,7 @@ def lower_function(
     head = [*_allocations(lowering, units), *lowering.allocations, *lowering.aliases]
     head += [loops.Slice(view, key[0], key[1]) for key, view in lowering.views.items()]
     sizes, checks = _sizes(graph, names)
+    returned = frozenset(result.name for result in results)
     return loops.Function(
         name,
         summary,
@@ -366,7 +368,7 @@ def lower_function(
         results,
         sizes,
         checks,
-        tuple(tidy([*head, *statements, *extra], names)),
+        tuple(tidy(unroll([*head, *statements, *extra], returned), names)),
         tuple(lowering.kernels.items()),
     )
 

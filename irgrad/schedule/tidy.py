@@ -36,8 +36,7 @@ def _tidy(
         for load, _ in _loads(statement):
             if counts.get(load, 0) < 2 or load in known:
                 continue
-            suffix = "".join(name[1:] for index in load.indices for name in dims.symbols(index))
-            name = names.fresh(f"{load.array}_{suffix}" if suffix else f"{load.array}_0")
+            name = names.fresh(f"{load.array}_{''.join(map(_short, load.indices))}")
             known[load] = loops.Name(name)
             result.append(loops.Let(name, load))
         statement = _replaced(statement, known)
@@ -46,6 +45,11 @@ def _tidy(
             statement = replace(statement, body=tuple(inner))
         result.append(statement)
     return result
+
+
+def _short(index: dims.Dim) -> str:
+    """Return the letters of an index that tell it apart in a name."""
+    return str(index) if isinstance(index, int) else "".join(n[1:] for n in dims.symbols(index))
 
 
 def _fixed(load: loops.Load, bound: tuple[str, ...]) -> bool:
