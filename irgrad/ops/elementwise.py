@@ -170,7 +170,7 @@ def _winning(x: Any, y: Any) -> Any:
 winning = elementwise(
     _winning,
     name="winning",
-    emit="0.5 * ((x > y) + (x >= y))",
+    emit="0.5 * (x > y) + 0.5 * (x >= y)",
     promote=lambda dtypes: tuple(np.maximum.resolve_dtypes((*dtypes, None))),
     partials=lambda out, x, y: (0.0, 0.0),
     samples=(
@@ -285,11 +285,14 @@ masked_product = elementwise(
     emit="x * y if x != 0.0 else x",
     promote=lambda dtypes: tuple(np.multiply.resolve_dtypes((*dtypes, None))),
     pullback=lambda cotangent, out, masked, partial: (
-        masked_product(cotangent, np.where(masked == 0, 0.0, partial)),
-        cotangent * masked,
+        masked_product(
+            cotangent, np.where((masked == 0) & ~np.isfinite(partial), 0.0, partial)
+        ),
+        masked_product(masked, cotangent),
     ),
     samples=(Sample((np.array([2.0, -1.0, 3.0]), np.array([1.0, 2.0, 0.5]))),),
     convention="0 where the first factor is 0, whatever the second: a dead branch of np.where",
+    selects=True,
 )
 
 equal = elementwise(

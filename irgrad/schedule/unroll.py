@@ -43,6 +43,8 @@ def _unrolled(statements: Sequence[loops.Statement], inside: bool) -> list[loops
             continue
         body = _unrolled(statement.body, inside=True)
         extent = statement.extent
+        if not body or extent == 0:
+            continue
         short = isinstance(extent, int) and extent <= LONGEST
         if inside and short and _is_flat(body) and len(body) * extent <= WIDEST:  # type: ignore[operator]
             assert isinstance(extent, int)
@@ -97,7 +99,8 @@ def _mapped(
             expression=expression(statement.expression),
         )
     assert isinstance(statement, loops.Accumulate)
-    return replace(statement, expression=expression(statement.expression))
+    name = renamed[statement.name].name if statement.name in renamed else statement.name
+    return replace(statement, name=name, expression=expression(statement.expression))
 
 
 def _parts(statements: Sequence[loops.Statement]) -> Iterator[Any]:
@@ -194,7 +197,9 @@ def _scalarised(
                 for index in range(scratch[part.array][0])
             )
         elif isinstance(part, loops.Loop):
-            result.append(replace(part, body=tuple(_scalarised(part.body, scratch, aliases))))
+            body = _scalarised(part.body, scratch, aliases)
+            if body:
+                result.append(replace(part, body=tuple(body)))
         elif isinstance(part, loops.Let):
             result.append(replace(part, expression=expression(part.expression)))
         elif isinstance(part, loops.Accumulate):
