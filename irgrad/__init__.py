@@ -6,5 +6,10 @@ from irgrad.api import compile as compile
 from irgrad.errors import IrgradError as IrgradError
 from irgrad.interpret.draw import draw_graph as draw_graph
 from irgrad.interpret.value import Value as Value
+from irgrad.transforms import grad as grad
+from irgrad.transforms import hvp as hvp
+from irgrad.transforms import jvp as jvp
+from irgrad.transforms import value_and_grad as value_and_grad
+from irgrad.transforms import vjp as vjp
 
 __version__ = "0.1.0"

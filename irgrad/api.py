@@ -13,6 +13,7 @@ import numpy as np
 
 from irgrad.arguments import Call, Signature, is_traced
 from irgrad.errors import ArgumentError, DifferentiationError
+from irgrad.inline.reverse import inline_value_and_grad
 from irgrad.interpret.draw import draw_graph
 from irgrad.ir.graph import Graph
 from irgrad.options import Options
@@ -20,7 +21,6 @@ from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
 from irgrad.runtime.assemble import assembled, joined
 from irgrad.specialise import Specialisation, prepared, specialise
-from irgrad.transforms import inline_value_and_grad
 
 
 @dataclass(slots=True)

@@ -115,6 +115,10 @@ def specialise(
     wanted: tuple[int, ...] | None = None
     complaint: IrgradError | None = None
     try:
+        if not argnums:
+            raise DifferentiationError(
+                f"{name} was compiled for its value only", remedy="give argnums to irgrad.compile"
+            )
         wanted = wanted_leaves(call, argnums)
         compilation = compile_graph(traced.graph, wanted, options)
     except DifferentiationError as error:

@@ -6,6 +6,7 @@ Reference: Griewank & Walther, Evaluating Derivatives (2008), chapter 3 (reverse
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,14 @@ def pull_back(
     inputs: Sequence[Node],
     totals: Mapping[Node, Tracer] | None = None,
     masked: bool = False,
+    transposing: bool = False,
 ) -> list[Tracer | None]:
     """Record the cotangents of ``inputs`` given those of some outputs, ``seeds``.
 
     None stands for a cotangent that is zero because no path leads from the input to an output.
     ``totals`` are what inputs' cotangents start from; ``masked`` says that zeros among the seeds
-    may come from a choice.
+    may come from a choice. ``transposing`` promises that what is pulled back is itself a pullback,
+    so linear in the inputs.
     Linear in the nodes between the inputs and the outputs.
 
     Raises: DifferentiationError where the path runs through an op without a derivative.
@@ -58,7 +61,9 @@ def pull_back(
         if isinstance(node.type, tuple):
             results = several.pop(node, None)
             if results is not None and any(result is not None for result in results):
-                _contribute(trace, node, results, masked or node in selected, active, pending)
+                _contribute(
+                    trace, node, results, masked or node in selected, active, pending, transposing
+                )
             continue
         gathered = pending.pop(node, None)
         if gathered is None:
@@ -79,7 +84,7 @@ def pull_back(
             if gathered.masked:
                 selected.add(source)
             continue
-        _contribute(trace, node, total, gathered.masked, active, pending)
+        _contribute(trace, node, total, gathered.masked, active, pending, transposing)
     trace.origin = origin
     return [found.get(node) for node in inputs]
 
@@ -91,13 +96,19 @@ def _contribute(
     masked: bool,
     active: set[Node],
     pending: dict[Node, Cotangent],
+    transposing: bool,
 ) -> None:
     """Send the cotangent of ``node`` on to its operands."""
     contributions: Sequence[Any]
     if isinstance(node.op.lowering, Control):
         assert node.op.pullback is not None
-        rules = ControlRules(trace, active, pending, masked, pull_back)
+        within = partial(pull_back, transposing=transposing)
+        rules = ControlRules(trace, active, pending, masked, within)
         contributions = node.op.pullback(rules, node, cotangent)
+    elif transposing and node.op is masked_product:
+        # One factor is fixed. The op's own rule also minds the first being 0, which it is not here.
+        first, second = (Tracer(trace, operand) for operand in node.inputs)
+        contributions = (masked_product(cotangent, second), masked_product(first, cotangent))
     else:
         contributions = _contributions(trace, node, cotangent, masked)
     for operand, contribution in zip(node.inputs, contributions, strict=True):
@@ -141,15 +152,15 @@ def _contributions(trace: Trace, node: Node, cotangent: Any, masked: bool) -> Se
         return [c if c is None else masked_product(cotangent, c) for c in contributions]
     assert op.partials is not None
     products: list[Any] = []
-    for partial in op.partials(results, *operands, **node.params):
-        if isinstance(partial, int | float):
+    for slope in op.partials(results, *operands, **node.params):
+        if isinstance(slope, int | float):
             products.append(
-                cotangent if partial == 1 else -cotangent if partial == -1 else
-                0 if partial == 0 else cotangent * partial
+                cotangent if slope == 1 else -cotangent if slope == -1 else
+                0 if slope == 0 else cotangent * slope
             )  # fmt: skip
         else:
             product = masked_product if guarded else None
-            products.append(product(cotangent, partial) if product else cotangent * partial)
+            products.append(product(cotangent, slope) if product else cotangent * slope)
     return products
 
 

@@ -8,6 +8,7 @@ result.
 
 from __future__ import annotations
 
+import functools
 import types
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -62,16 +63,33 @@ def _variables(function: Any) -> Iterator[tuple[Callable[[], Any], Any]]:
     while stack and count < _LIMIT:
         current = stack.pop()
         current = getattr(current, "__func__", current)
-        if not isinstance(current, types.FunctionType) or id(current) in seen:
+        if id(current) in seen:
             continue
         seen.add(id(current))
+        if not isinstance(current, types.FunctionType):
+            stack.extend(filter(callable, _parts(current)))
+            continue
         for read, value in _own_variables(current):
             if isinstance(value, types.ModuleType):
                 continue
             count += 1
             yield read, value
-            if isinstance(value, types.FunctionType) and not _is_library(value):
+            if _is_function(value):
                 stack.append(value)
+
+
+def _is_function(value: Any) -> bool:
+    """Tell whether a variable holds a function of the user's, or a transform of one."""
+    if isinstance(value, types.FunctionType):
+        return not _is_library(value)
+    return hasattr(value, "__wrapped__") and not isinstance(value, type)
+
+
+def _parts(made: Any) -> list[Any]:
+    """Return the functions that a callable object was made from: a partial, a transform."""
+    if isinstance(made, functools.partial):
+        return [made.func, *made.args, *made.keywords.values()]
+    return list(vars(made).values()) if hasattr(made, "__wrapped__") else []
 
 
 def _is_library(function: types.FunctionType) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +33,24 @@ class Traced:
     structure: Any
 
 
+_current: ContextVar[Trace | None] = ContextVar("current", default=None)
+
+
+def current_trace() -> Trace | None:
+    """Return the trace that the running function is recorded in, None outside one."""
+    return _current.get()
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[None]:
+    """Let ``trace`` be the current one inside the block."""
+    token = _current.set(trace)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 def run_traced(
     function: Callable[..., Any],
     specs: Sequence[InputSpec],
@@ -44,7 +64,7 @@ def run_traced(
     Raises: TracingError, with the user's line, where the function can't be traced.
     """
     trace = Trace(Assumptions(dict(hints)))
-    with dims.assuming(trace.assumptions):
+    with dims.assuming(trace.assumptions), tracing(trace):
         try:
             arguments = [trace.input(spec.name, spec.type, spec.weak) for spec in specs]
             leaves, structure = flatten(function(*arguments))
@@ -108,4 +128,13 @@ def substituted(
     return order, tuple(known[node] for node in outputs)
 
 
-__all__ = ["InputSpec", "Traced", "Tracer", "finished", "run_traced", "substituted"]
+__all__ = [
+    "InputSpec",
+    "Traced",
+    "Tracer",
+    "current_trace",
+    "finished",
+    "run_traced",
+    "substituted",
+    "tracing",
+]

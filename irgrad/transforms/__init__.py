@@ -1,5 +1,5 @@
-"""Transforms of functions: they act on traced values, so they nest freely, and compile as one."""
+"""Transforms of functions: they nest freely, and each compiles as one."""
 
-from irgrad.transforms.reverse import inline_value_and_grad
+from irgrad.transforms.gradients import grad, hvp, jvp, value_and_grad, vjp
 
-__all__ = ["inline_value_and_grad"]
+__all__ = ["grad", "hvp", "jvp", "value_and_grad", "vjp"]

@@ -1,0 +1,95 @@
+"""``Transformed``: a function made from another, which compiles itself where it is called."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from irgrad.api import CompiledFunction, compile
+from irgrad.arguments import flatten, is_traced
+from irgrad.errors import ArgumentError, IrgradError
+from irgrad.trace.origins import location_here
+from irgrad.trace.trace import current_trace
+
+_KEPT = 256
+
+
+class Transformed:
+    """A transform of ``function``.
+
+    On traced values it is recorded where they are: inside ``irgrad.compile``, or inside another
+    transform. On numbers it is compiled, as one function, and kept for the next call; so is what
+    an equal transform of the same function makes.
+
+    A subclass says in ``inline`` what to record.
+    """
+
+    __wrapped__: Callable[..., Any]
+
+    def __init__(
+        self, function: Callable[..., Any], static_argnames: Sequence[str] = (), **settings: Any
+    ) -> None:
+        if not callable(function):
+            raise ArgumentError(
+                f"{type(self).__name__.lower()} needs a function, not a {type(function).__name__}",
+                remedy="pass the function itself, and the arguments to what comes back: "
+                "irgrad.grad(f)(x)",
+                location=location_here(),
+            )
+        if not isinstance(function, functools.partial):
+            functools.update_wrapper(self, function, updated=())
+        self.function = function
+        self.static_argnames = tuple(
+            (static_argnames,) if isinstance(static_argnames, str) else static_argnames
+        )
+        self.settings = settings
+
+    def inline(self, *args: Any, **kwargs: Any) -> Any:
+        """Record the transform of the function at ``args``, of which one is traced."""
+        raise NotImplementedError  # pragma: no cover - abstract
+
+    @property
+    def compiled(self) -> CompiledFunction:
+        """What a call on numbers runs: its ``source``, ``stats``, ``explain()``."""
+        return kept(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the transform at ``args``."""
+        if is_traced((args, kwargs)) or current_trace() is not None:
+            return self.inline(*args, **kwargs)
+        try:
+            return self.compiled(*args, **kwargs)
+        except IrgradError as error:
+            if error.location is None:
+                error.location = location_here()
+            raise
+
+    def _key(self) -> tuple[Any, ...]:
+        return type(self), self.function, self.static_argnames, _frozen(self.settings)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Transformed) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        return f"<irgrad.{type(self).__name__.lower()} of {name}>"
+
+
+def _frozen(settings: dict[str, Any]) -> Any:
+    leaves, structure = flatten(settings)
+    return tuple(leaves), structure
+
+
+@lru_cache(maxsize=_KEPT)
+def _kept(transformed: Transformed) -> CompiledFunction:
+    return compile(transformed, argnums=(), static_argnames=transformed.static_argnames)
+
+
+def kept(transformed: Transformed) -> CompiledFunction:
+    """Return the compiled function of a transform, the same for an equal one."""
+    return _kept(transformed)
