@@ -10,6 +10,7 @@ from irgrad.errors import UnsupportedCallError
 from irgrad.ops.axes import as_shape, dtype_of, shape_of
 from irgrad.ops.create import convert, full
 from irgrad.ops.elementwise import invert, logical_not, power, select, square
+from irgrad.ops.outputs import delivered
 from irgrad.ops.registry import METHODS, UFUNCS, spelling
 
 
@@ -57,7 +58,7 @@ def _astype(x: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok
 
 @spelling(np.copy, method="copy")
 def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return type(a)(a.trace, a.node, a.weak)
+    return type(a)(a.tape, a.node, a.weak) if hasattr(a, "tape") else a
 
 
 @spelling(np.where)
@@ -81,9 +82,9 @@ UFUNCS[np.invert] = _invert
 
 def _power(x: Any, y: Any) -> Any:
     """Return ``x ** y``; whole powers of a real array become products."""
-    if isinstance(y, int | float) and not isinstance(y, bool) and getattr(x, "weak", 1) is None:
+    if type(y) in (int, float) and getattr(x, "weak", 1) is None:
         kind = dtype_of(x).kind
-        if y == 2 and (kind == "f" or isinstance(y, int)):
+        if y == 2 and (kind == "f" or (kind in "iu" and isinstance(y, int))):
             return square(x)
         if kind == "f" and y == 1:
             return x * 1
@@ -111,8 +112,13 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min:
         a = select(a < low, low, a)
     if high is not None:
         a = select(a > high, high, a)
-    return a
+    return delivered(a, out, "np.clip")
 
 
-METHODS["conj"] = METHODS["conjugate"] = lambda x: x
-UFUNCS[np.conjugate] = lambda x: x
+@spelling(np.conjugate, method="conjugate")
+def _conjugate(x: Any) -> Any:
+    """Return a real number as it is; NumPy makes small integers of truth values."""
+    return convert(x, dtype=np.dtype(np.int8)) if dtype_of(x).kind == "b" else x
+
+
+METHODS["conj"] = _conjugate

@@ -30,6 +30,8 @@ class NumPyOperand(Operand):
         if method == "reduce" and ufunc in REDUCERS:
             kwargs.setdefault("axis", 0)  # np.ufunc.reduce folds the first axis, np.sum all
             return REDUCERS[ufunc](*inputs, **kwargs)
+        if method == "outer":
+            return REDUCERS["outer"](ufunc, *inputs, **kwargs)
         meaning = FUNCTIONS.get(getattr(ufunc, method))
         if meaning is None:
             meaning = REDUCERS.get((ufunc, method))
@@ -145,6 +147,21 @@ class NumPyOperand(Operand):
 
     def __rxor__(self, other: Any) -> Any:
         return self.call_ufunc(np.bitwise_xor, (other, self), {})
+
+    def __lshift__(self, other: Any) -> Any:
+        return self.call_ufunc(np.left_shift, (self, other), {})
+
+    def __rlshift__(self, other: Any) -> Any:
+        return self.call_ufunc(np.left_shift, (other, self), {})
+
+    def __rshift__(self, other: Any) -> Any:
+        return self.call_ufunc(np.right_shift, (self, other), {})
+
+    def __rrshift__(self, other: Any) -> Any:
+        return self.call_ufunc(np.right_shift, (other, self), {})
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return self.call_ufunc(np.divmod, (other, self), {})
 
     def __eq__(self, other: object) -> Any:
         return elementary.equal(self, other)

@@ -222,9 +222,9 @@ def _started(total: Any, initial: Any, join: Callable[[Any, Any], Any], neutral:
     """Join a fold with its ``initial``, in the dtype of the fold."""
     if initial is np._NoValue or initial is None:
         return total
-    if isinstance(initial, int | float) and initial == neutral:
+    if type(initial) in (int, float) and initial == neutral:
         return total
-    if not isinstance(initial, int | float) and dtype_of(initial) != dtype_of(total):
+    if type(initial) not in (int, float) and dtype_of(initial) != dtype_of(total):
         initial = convert(initial, dtype=dtype_of(total))
     return join(total, initial)
 

@@ -277,7 +277,7 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any) -> Any:
     rows, axes = _rows_of(a, axis)
     levels = q
     if not isinstance(q, Operand):
-        weak = isinstance(q, int | float)
+        weak = type(q) in (int, float)
         levels = np.asarray(q, rows.dtype if weak else None)[()]
         if not bool(np.all((levels >= 0) & (levels <= 1))):
             raise UnsupportedCallError("a quantile outside [0, 1]", remedy="give q in [0, 1]")

@@ -121,6 +121,12 @@ def test_dtype_keyword(name: str) -> None:
     assert got.dtype == np.float32
 
 
+def test_initial_takes_the_dtype_of_the_fold() -> None:
+    x = np.abs(X).astype(np.float32)
+    for initial in (1.5, np.float64(1.5), 2):
+        assert_like_numpy(lambda v, i=initial: np.sum(v, initial=i), x, derivatives=False, rtol=1e-6)
+
+
 def test_out_is_written_where_it_is_traced() -> None:
     def traced_out(x: Any) -> Any:
         total = np.zeros_like(x[0])

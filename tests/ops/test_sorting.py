@@ -131,6 +131,7 @@ def test_dtypes(dtype: Any) -> None:
         lambda v: np.median(v, axis=0),
         lambda v: np.quantile(v, 0.3),
         lambda v: np.percentile(v, [30.0, 60.0]),
+        lambda v: np.quantile(v, np.float64(0.3)),
         lambda v: np.argsort(v, axis=1, kind="stable"),
     ):
         assert_like_numpy(function, x, derivatives=False, rtol=1e-6)
