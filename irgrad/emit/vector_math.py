@@ -49,6 +49,10 @@ def _float64(name: str, ulp: float, *requires: str) -> Kernel:
     return Kernel(name, "float64", name, requires, ulp)
 
 
+def _float32(name: str, *requires: str) -> Kernel:
+    return Kernel(name, "float32", f"{name}_float32", requires, 1.0)
+
+
 def _helper(name: str, *requires: str) -> Kernel:
     return Kernel(name, "float64", name, requires, 0.0, helper=True)
 
@@ -91,6 +95,41 @@ KERNELS: tuple[Kernel, ...] = (
     _float64("asinh", 2.0, "log1p"),
     _float64("acosh", 2.0, "log1p"),
     _float64("atanh", 2.0, "log1p"),
+    _float64("pow", 1.5),
+    _helper("exp_short"),
+    _helper("log_short"),
+    _float32("exp", "exp_short"),
+    _float32("log", "log_short"),
+    _float32("tanh", "exp"),
+    _float32("logistic", "exp_short"),
+    _float32("log1p", "log_short"),
+    _float32("expm1", "exp"),
+    _float32("softplus", "exp_short", "log1p_unit"),
+    _float32("logaddexp", "logaddexp"),
+    _float32("exp2", "exp_short"),
+    _float32("log2", "log_short"),
+    _float32("log10", "log_short"),
+    _float32("sinh", "exp"),
+    _float32("cosh", "exp_short"),
+    _helper("sincos_float32"),
+    _helper("sincos_moderate_float32"),
+    _float32("sin", "sincos_float32"),
+    _float32("cos", "sincos_float32"),
+    _float32("tan", "sincos_float32"),
+    _float32("sin_moderate", "sincos_moderate_float32"),
+    _float32("cos_moderate", "sincos_moderate_float32"),
+    _float32("tan_moderate", "sincos_moderate_float32"),
+    _float32("atan", "atan"),
+    _float32("atan2", "atan2"),
+    _float32("asin", "asin"),
+    _float32("acos", "acos"),
+    _float32("erf", "erf"),
+    _float32("erfc", "erfc"),
+    _float32("cbrt", "cbrt"),
+    _float32("asinh", "log_short"),
+    _float32("acosh", "log_short"),
+    _float32("atanh", "log_short"),
+    _float32("pow", "exp_short", "log_short"),
 )
 
 _BY_NAME: dict[tuple[str, str], Kernel] = {
