@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from irgrad.errors import InternalError, IrgradError
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph, Node, frozen
+from irgrad.ir.op import Control
 from irgrad.ir.types import ArrayType
 
 
@@ -16,25 +19,35 @@ def verify(graph: Graph) -> None:
     Raises: InternalError naming the node, its op and the user's line.
     """
     assumptions = dims.Assumptions(graph.hints, dict.fromkeys(graph.guards))
+    with dims.assuming(assumptions):
+        _verify(graph, assumptions)
+
+
+def _verify(graph: Graph, assumptions: dims.Assumptions) -> None:
     numbers: dict[Node, int] = {}
     inputs = set(graph.inputs)
     if len(inputs) != len(graph.inputs):
         raise InternalError("a node is twice among the inputs of the graph")
-    with dims.assuming(assumptions):
-        for number, node in enumerate(graph.nodes):
-            problem = _fault(node, numbers, inputs, assumptions)
-            if problem is None and node in numbers:
-                problem = f"it already stands at %{numbers[node]}"
-            if problem is not None:
-                location = node.origin.location() if node.origin else None
-                raise InternalError(f"%{number} ({node.op.name}): {problem}", location=location)
-            numbers[node] = number
+    for number, node in enumerate(graph.nodes):
+        problem = _fault(node, numbers, inputs, assumptions)
+        if problem is not None:
+            location = node.origin.location() if node.origin else None
+            raise InternalError(f"%{number} ({node.op.name}): {problem}", location=location)
+        numbers[node] = number
     for position, node in enumerate(graph.inputs):
         if node not in numbers:
             raise InternalError(f"input {position} ({node}) is not among the nodes")
     for position, node in enumerate(graph.outputs):
         if node not in numbers:
             raise InternalError(f"output {position} ({node}) is not among the nodes")
+
+
+def _bodies(node: Node) -> Iterator[Graph]:
+    """Yield the graphs among the params of ``node``."""
+    for value in node.params.values():
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, Graph):
+                yield item
 
 
 def _fault(
@@ -46,7 +59,12 @@ def _fault(
             return f"operand {position} ({operand}) does not come before it"
     if (node.op.name == "input") != (node in inputs):
         return "it is an input of one kind only: by its op, or by the list of inputs"
+    if node in numbers:
+        return f"it already stands at %{numbers[node]}"
     if node.params:
+        if isinstance(node.op.lowering, Control):
+            for body in _bodies(node):
+                _verify(body, assumptions)
         try:
             hash(frozen(node.params))
         except TypeError as error:

@@ -1,22 +1,22 @@
 """``simplify``: the same function with fewer and cheaper nodes."""
 
+from dataclasses import replace
+
+from irgrad.ir import dims
 from irgrad.ir.graph import Graph
 from irgrad.simplify import arithmetic, layout, reductions
-from irgrad.simplify.rewrite import rewritten
+from irgrad.simplify.rewrite import Bodies
 
 __all__ = ["arithmetic", "layout", "reductions", "simplify"]
-
-_MOST_PASSES = 6
-"""A bound only: the rules settle in two or three passes."""
 
 
 def simplify(graph: Graph) -> Graph:
     """Return a graph that computes the same as ``graph``: every input kept, dead nodes dropped.
 
-    Passes over the nodes until no rule fires; each is linear in the nodes.
+    Passes over the nodes until no rule fires; each is linear in the nodes. Graphs inside control
+    ops are simplified too.
     """
-    for _ in range(_MOST_PASSES):
-        graph, fired = rewritten(graph)
-        if not fired:
-            break
-    return graph
+    assumptions = dims.Assumptions(graph.hints, dict.fromkeys(graph.guards))
+    with dims.assuming(assumptions):
+        simple = Bodies().settled(graph)
+    return replace(simple, guards=tuple(assumptions.guards))

@@ -49,8 +49,9 @@ from irgrad.simplify.rewrite import Build, elementwise_rule, rule
 @elementwise_rule(constant)
 def fold(build: Build, node: Node) -> Node | None:
     """f(1, 2) -> its value. Exact: NumPy's own evaluation, as at run time."""
-    if any(operand.op is not constant for operand in node.inputs):
-        return None
+    for operand in node.inputs:
+        if operand.op is not constant:
+            return None
     kind = node.array_type.dtype
     values = [operand.params["value"] for operand in node.inputs]
     value = folded(node.op, values, node.params, kind)

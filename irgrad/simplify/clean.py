@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,7 @@ _WHOLE_PARAMS = frozenset(
 
 
 def identity(op: Op, inputs: tuple[Node, ...], params: Any) -> Any:
-    """Return a hashable key, equal for two nodes where they compute the same."""
-    if not params:
-        if op in COMMUTATIVE and id(inputs[0]) > id(inputs[1]):
-            inputs = (inputs[1], inputs[0])
-        return op, inputs
+    """Return a hashable key, equal for two nodes with params where they compute the same."""
     if op in _WHOLE_PARAMS:
         return op, inputs, tuple(params.items() if len(params) == 1 else sorted(params.items()))
     return op, inputs, frozen(params)
@@ -59,12 +56,10 @@ def live_uses(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[Node, int]
     return uses
 
 
-def without_dead(nodes: Sequence[Node], graph: Graph, outputs: tuple[Node, ...]) -> Graph:
-    """Return a graph of the ``nodes`` that ``outputs`` need, and of every input of ``graph``."""
-    uses = live_uses(nodes, outputs)
+def without_dead(nodes: Sequence[Node], uses: dict[Node, int], graph: Graph) -> Graph:
+    """Return ``graph`` with those of ``nodes`` that its outputs need, and all its inputs."""
     inputs = set(graph.inputs)
-    kept = tuple([node for node in nodes if node in uses or node in inputs])
-    return Graph(graph.inputs, kept, outputs, graph.hints, graph.guards, graph.name)
+    return replace(graph, nodes=tuple([n for n in nodes if n in uses or n in inputs]))
 
 
 def folded(op: Op, values: Sequence[Any], params: Any, dtype: np.dtype) -> Any:

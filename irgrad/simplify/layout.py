@@ -140,21 +140,20 @@ def view_of_scaled(build: Build, node: Node) -> Node | None:
 
 
 def _is_whole(shape: Shape, node: Node) -> bool:
-    """Tell whether the part that ``node`` reads or writes is all of an array of ``shape``."""
-    params = node.params
-    return (
-        not params["dropped"]
-        and params["sizes"] == shape
-        and all(step == 1 for step in params["steps"])
-        and all(start == 0 for start in params["starts"])
-    )
+    """Tell whether the part that ``node`` reads or writes is all of an array of ``shape``.
+
+    Axes of size 1 may be dropped.
+    """
+    return node.params["sizes"] == shape and all(step == 1 for step in node.params["steps"])
 
 
 @rule(strided)
 def whole_part(build: Build, node: Node) -> Node | None:
-    """x[:] -> x."""
+    """x[:] -> x; x[0] of an axis of size 1 -> a reshape."""
     x = node.inputs[0]
-    return x if _is_whole(x.array_type.shape, node) else None
+    if not _is_whole(x.array_type.shape, node):
+        return None
+    return build(reshape, x, shape=node.array_type.shape)
 
 
 @rule(strided, strided)
@@ -185,6 +184,7 @@ def write_whole(build: Build, node: Node) -> Node | None:
     base, update = node.inputs
     if not _is_whole(base.array_type.shape, node):
         return None
+    update = build(reshape, update, shape=base.array_type.shape)
     return update if node.op is strided_set else build(add, base, update)
 
 

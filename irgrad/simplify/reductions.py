@@ -23,7 +23,10 @@ from irgrad.simplify.rewrite import Build, rule
 @rule(max_)
 @rule(min_)
 def reduce_nothing(build: Build, node: Node) -> Node | None:
-    """Reduce over no axes, or over axes of size 1: nothing, or a reshape. Exact."""
+    """Reduce over no axes, or over axes of size 1: nothing, or a reshape.
+
+    Exact but for a -0.0, which NumPy sums to 0.0.
+    """
     x = node.inputs[0]
     shape = x.array_type.shape
     axes = node.params["axes"]
@@ -45,7 +48,7 @@ def extreme_of_full(build: Build, node: Node) -> Node | None:
 @rule(sum_, full)
 @rule(sum_, broadcast)
 def sum_of_copies(build: Build, node: Node) -> Node | None:
-    """sum(broadcast(x)) -> the sum of x times the number of copies. Rounds less."""
+    """sum(broadcast(x)) -> the sum of x times the number of copies, stretched. Rounds less."""
     copies = node.inputs[0]
     x = copies.inputs[0]
     shape, own = copies.array_type.shape, x.array_type.shape
@@ -54,15 +57,15 @@ def sum_of_copies(build: Build, node: Node) -> Node | None:
     stretched = [
         axis for axis in axes if axis < extra or (own[axis - extra] == 1 and shape[axis] != 1)
     ]
-    if not stretched:
-        return None
     kind = node.array_type.dtype
     total = x if x.array_type.dtype == kind else build(convert, x, dtype=kind)
     rest = tuple(axis - extra for axis in axes if axis >= extra)
     if rest:
         total = build(sum_, total, axes=rest)
-    count = build.size(dims.product(shape[axis] for axis in stretched), kind)
-    return build(broadcast, build(multiply, count, total), shape=node.array_type.shape)
+    if stretched:
+        count = build.size(dims.product(shape[axis] for axis in stretched), kind)
+        total = build(multiply, count, total)
+    return build(broadcast, total, shape=node.array_type.shape)
 
 
 @rule(sum_, sum_)
@@ -90,11 +93,21 @@ def sum_of_transpose(build: Build, node: Node) -> Node | None:
 
 @rule(sum_, reshape)
 def sum_of_reshape(build: Build, node: Node) -> Node | None:
-    """sum(reshape(x)) over all axes -> sum(x) over all axes. Reassociates."""
-    if node.array_type.shape:
-        return None
+    """sum(reshape(x)) -> sum(x) over all axes, or where the reshape moves only axes of size 1.
+
+    Reassociates.
+    """
     x = node.inputs[0].inputs[0]
-    return build(sum_, x, axes=tuple(range(x.array_type.rank)))
+    if not node.array_type.shape:
+        return build(sum_, x, axes=tuple(range(x.array_type.rank)))
+    own, shape = x.array_type.shape, node.inputs[0].array_type.shape
+    long = [axis for axis, dim in enumerate(own) if dim != 1]
+    places = [axis for axis, dim in enumerate(shape) if dim != 1]
+    if [own[axis] for axis in long] != [shape[axis] for axis in places]:
+        return None
+    summed = node.params["axes"]
+    axes = tuple(axis for axis, place in zip(long, places, strict=True) if place in summed)
+    return build(reshape, build(sum_, x, axes=axes), shape=node.array_type.shape)
 
 
 @rule(sum_, negative)
@@ -210,5 +223,6 @@ def contract_of_copies(build: Build, node: Node) -> Node | None:
         order = tuple(y_letters.index(c) for c in left_over)
         total = build(multiply, x, build(transpose, y, axes=order))
     shape = node.array_type.shape
-    kept = tuple(shape[i] if c in left_over else 1 for i, c in enumerate(result))
-    return build(broadcast, build(reshape, total, shape=kept), shape=shape)
+    leading = next((i for i, c in enumerate(result) if c in left_over), len(result))
+    kept = tuple(dim if c in left_over else 1 for c, dim in zip(result, shape, strict=True))
+    return build(broadcast, build(reshape, total, shape=kept[leading:]), shape=shape)

@@ -14,25 +14,29 @@ what is exact.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from irgrad.errors import InternalError
-from irgrad.ir import dims
 from irgrad.ir.dims import Dim
 from irgrad.ir.graph import NO_PARAMS, Graph, Node
-from irgrad.ir.op import Elementwise, Op
+from irgrad.ir.op import Control, Elementwise, Op
 from irgrad.ir.origin import Origin
-from irgrad.ops.create import constant, full, input_, size
-from irgrad.simplify.clean import identity, live_uses, without_dead
+from irgrad.ops.create import constant, full, size
+from irgrad.simplify.clean import COMMUTATIVE, identity, live_uses, without_dead
 
 Rule = Callable[["Build", Node], Node | None]
 
 _ALWAYS: dict[Op, list[Rule]] = {}
 _WHEN: dict[Op, dict[Op, list[Rule]]] = {}
 _ELEMENTWISE_WHEN: dict[Op, list[Rule]] = {}
+
+_MOST_PASSES = 6
+"""A bound only: the rules settle in two or three passes."""
 
 _DEEPEST = 24
 """How many rules may be at work inside one another; deeper, nodes are made as they stand."""
@@ -62,7 +66,14 @@ def elementwise_rule(*operands: Op) -> Callable[[Rule], Rule]:
     return register
 
 
-Table = tuple[tuple[Rule, ...], dict[Op, tuple[Rule, ...]]]
+class Table(NamedTuple):
+    """What the driver knows of an op: the rules for it, and how equal nodes of it are found."""
+
+    always: tuple[Rule, ...]
+    when: dict[Op, tuple[Rule, ...]]
+    commutative: bool
+
+
 _tables: dict[Op, Table] = {}
 
 
@@ -72,9 +83,10 @@ def _table(op: Op) -> Table:
     if isinstance(op.lowering, Elementwise):
         for key, rules in _ELEMENTWISE_WHEN.items():
             when[key] = [*rules, *when.get(key, [])]
-    table = (
+    table = Table(
         tuple(_ALWAYS.get(op, ())),
         {key: tuple(dict.fromkeys(rules)) for key, rules in when.items()},
+        op in COMMUTATIVE,
     )
     _tables[op] = table
     return table
@@ -83,11 +95,12 @@ def _table(op: Op) -> Table:
 class Build:
     """A graph under construction, of nodes that are already simplified."""
 
-    def __init__(self) -> None:
+    def __init__(self, nested: bool = False) -> None:
+        self.nested = nested
         self.nodes: list[Node] = []
         self.fired = 0
         self._known: dict[Any, Node] = {}
-        self._uses: dict[Node, int] = {}
+        self.told: dict[Node, int] = {}
         self._memory: dict[Any, Any] = {}
         self._origin: Origin | None = None
         self._depth = 0
@@ -112,7 +125,7 @@ class Build:
 
     def uses(self, node: Node) -> int:
         """Return how often the graph being simplified reads what became ``node``."""
-        return self._uses.get(node, 1)
+        return self.told.get(node, 1)
 
     def memory(self, node: Node, find: Callable[[Node], Any]) -> Any:
         """Return ``find(node)``, computed once a node."""
@@ -121,32 +134,49 @@ class Build:
             self._memory[key] = find(node)
         return self._memory[key]
 
-    def input(self, node: Node) -> None:
+    def take_input(self, node: Node, uses: int) -> None:
         """Take over an input."""
         self.nodes.append(node)
+        self.told[node] = uses
 
-    def make(self, node: Node) -> Node:
-        """Return ``node``, an equal one that is there already, or what a rule makes of it."""
+    def take(self, node: Node, inputs: tuple[Node, ...], uses: int, settled: bool) -> Node:
+        """Return what stands for a node of the old graph, whose operands became ``inputs``."""
+        if inputs != node.inputs:
+            node = Node(node.op, inputs, node.params, node.type, node.origin)
+        result = self.make(node, settled)
+        self.told[result] = self.told.get(result, 0) + uses
+        return result
+
+    def make(self, node: Node, settled: bool = False) -> Node:
+        """Return ``node``, an equal one that is there already, or what a rule makes of it.
+
+        No rule fits a ``settled`` node.
+        """
         op = node.op
         inputs = node.inputs
-        key = identity(op, inputs, node.params)
+        table = _tables.get(op) or _table(op)
+        key: Any
+        if node.params:
+            key = identity(op, inputs, node.params)
+        elif table.commutative and id(inputs[0]) > id(inputs[1]):
+            key = op, (inputs[1], inputs[0])
+        else:
+            key = op, inputs
         known = self._known.get(key)
         if known is not None and (known.type is node.type or known.type == node.type):
             return known
         result: Node | None = None
-        if self._depth < _DEEPEST:
-            always, when = _tables.get(op) or _table(op)
-            if always:
-                result = self._try(always, node)
+        if not settled and self._depth < _DEEPEST:
+            if table.always:
+                result = self._try(table.always, node)
+            when = table.when
             if result is None and when:
-                tried = None
                 for operand in inputs:
                     rules = when.get(operand.op)
-                    if rules is not None and rules is not tried:
+                    if rules is not None:
                         result = self._try(rules, node)
                         if result is not None:
                             break
-                        tried = rules
         if result is None:
             self.nodes.append(node)
             result = node
@@ -157,49 +187,102 @@ class Build:
         """Return what the first rule that fits makes of ``node``."""
         origin, self._origin = self._origin, node.origin
         self._depth += 1
+        result = None
         try:
             for candidate in rules:
                 result = candidate(self, node)
-                if result is not None and (result.type is node.type or result.type == node.type):
-                    self.fired += 1
-                    return result
-        finally:
-            self._origin = origin
-            self._depth -= 1
-        return None
-
-    def take(self, node: Node, inputs: tuple[Node, ...], uses: int) -> Node:
-        """Return what stands for a node of the old graph, whose operands became ``inputs``."""
-        if inputs != node.inputs:
-            node = Node(node.op, inputs, node.params, node.type, node.origin)
-        result = self.make(node)
-        self._uses[result] = self._uses.get(result, 0) + uses
+                if result is not None:
+                    if result.type is node.type or result.type == node.type:
+                        self.fired += 1
+                        break
+                    result = None
+        except InternalError:
+            if not self.nested:
+                raise
+            result = None  # a size with a loop variable in it has no number to decide by
+        self._origin = origin
+        self._depth -= 1
         return result
 
 
-def rewritten(graph: Graph) -> tuple[Graph, int]:
-    """Return ``graph`` after one pass of rules, sharing and dead code; and how many rules fired.
+class Pass(NamedTuple):
+    """A graph after a pass: how often its nodes are read, as rules were told and as it is now."""
 
-    Linear in the nodes.
+    graph: Graph
+    uses: dict[Node, int]
+    told: dict[Node, int] | None
+    fired: int
+
+
+def started(graph: Graph) -> Pass:
+    """Return ``graph`` before any pass."""
+    return Pass(graph, live_uses(graph.nodes, graph.outputs), None, 0)
+
+
+def rewritten(before: Pass, bodies: Bodies) -> Pass:
+    """Return the graph after one pass of rules, sharing and dead code.
+
+    Linear in the nodes. Rules are tried again only on nodes whose operands are new, or read
+    another number of times than the rules were told in the pass before.
     """
-    assumptions = dims.Assumptions(graph.hints, dict.fromkeys(graph.guards))
-    build = Build()
-    uses = live_uses(graph.nodes, graph.outputs)
+    graph, uses, told, _ = before
+    build = Build(bodies.depth > 0)
     became: dict[Node, Node] = {}
+    moved: set[Node] = set()
+    if told is not None:
+        moved.update(node for node, count in uses.items() if told.get(node, 1) != count)
     for node in graph.inputs:
-        build.input(node)
+        build.take_input(node, uses.get(node, 0))
         became[node] = node
-    with dims.assuming(assumptions):
-        for node in graph.nodes:
-            count = uses.get(node)
-            if count is None or node in became:
-                continue
-            if node.op is input_:
-                raise InternalError(f"{node} is no input of the graph")
-            inputs = tuple([became[operand] for operand in node.inputs])
-            became[node] = build.take(node, inputs, count)
-    outputs = tuple(became[node] for node in graph.outputs)
-    guarded = Graph(
-        graph.inputs, (), outputs, graph.hints, tuple(assumptions.guards), graph.name
-    )
-    return without_dead(build.nodes, guarded, outputs), build.fired
+    for node in graph.nodes:
+        count = uses.get(node)
+        if count is None or node in became:
+            continue
+        inputs = tuple([became[operand] for operand in node.inputs])
+        settled = told is not None and moved.isdisjoint(node.inputs)
+        source = bodies.simplified(node) if isinstance(node.op.lowering, Control) else node
+        result = became[node] = build.take(source, inputs, count, settled)
+        if result is not node:
+            moved.add(node)
+    outputs = tuple([became[node] for node in graph.outputs])
+    live = live_uses(build.nodes, outputs)
+    whole = without_dead(build.nodes, live, replace(graph, outputs=outputs))
+    return Pass(whole, live, build.told, build.fired)
+
+
+class Bodies:
+    """The graphs inside control ops: each is simplified once."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self._known: dict[Graph, Graph] = {}
+
+    def settled(self, graph: Graph) -> Graph:
+        """Return ``graph`` after as many passes as it takes."""
+        state = started(graph)
+        for _ in range(_MOST_PASSES):
+            state = rewritten(state, self)
+            if not state.fired:
+                break
+        return state.graph
+
+    def simplified(self, node: Node) -> Node:
+        """Return ``node`` with the graphs among its params simplified."""
+        params = {key: self._param(value) for key, value in node.params.items()}
+        if all(params[key] is value for key, value in node.params.items()):
+            return node
+        return Node(node.op, node.inputs, params, node.type, node.origin)
+
+    def _param(self, value: Any) -> Any:
+        if isinstance(value, Graph):
+            body = self._known.get(value)
+            if body is None:
+                self.depth += 1
+                body = self._known[value] = self.settled(value)
+                self._known[body] = body
+                self.depth -= 1
+            return body
+        if isinstance(value, tuple) and any(isinstance(item, Graph) for item in value):
+            items = tuple(self._param(item) for item in value)
+            return value if all(map(operator.is_, items, value)) else items
+        return value
