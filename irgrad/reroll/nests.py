@@ -42,9 +42,7 @@ class Term:
         return f"Loop{self.trips}{self.body}" if self.body else f"{self.shape}@{self.vector}"
 
 
-def recognise(
-    shapes: Sequence[int], vectors: Sequence[Vector], window: int = WINDOW
-) -> list[Term]:
+def recognise(shapes: Sequence[int], vectors: Sequence[Vector], window: int = WINDOW) -> list[Term]:
     """Return the terms that generate the records; time linear in records times ``window``."""
     stack: list[Term] = []
     on_top: list[int] = []

@@ -1,0 +1,53 @@
+"""Re-rolling: from an unrolled trace back to the loops it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from irgrad.ir.graph import Graph
+from irgrad.reroll.build import Builder
+from irgrad.reroll.instances import Owners, statements_of
+from irgrad.reroll.nests import recognise
+from irgrad.reroll.records import records_of
+from irgrad.reroll.resolve import Resolver
+from irgrad.reroll.tapes import lay_out
+
+
+@dataclass(frozen=True, slots=True)
+class Rerolled:
+    """A graph with its loops put back.
+
+    ``tables`` are arrays of constants, which the graph takes after its other inputs; ``records``
+    nodes became ``statements`` in ``loops`` loops.
+    """
+
+    graph: Graph
+    tables: tuple[np.ndarray, ...] = ()
+    records: int = 0
+    statements: int = 0
+    loops: int = 0
+
+
+def reroll(graph: Graph, *, least: int = 0) -> Rerolled:
+    """Return ``graph`` with repeated stretches of at least ``least`` nodes in all made loops.
+
+    The same operations on the same values, in the same order. Linear in nodes.
+    """
+    if len(graph.nodes) < least:
+        return Rerolled(graph)
+    records = records_of(graph)
+    terms = recognise(records.shapes, records.vectors)
+    top, statements = statements_of(terms)
+    loops = {loop for statement in statements for loop in statement.path}
+    if not loops:
+        return Rerolled(graph, (), len(records.nodes), len(statements))
+    resolver = Resolver(records, Owners(statements, len(records.nodes)))
+    outputs = resolver.resolve_all(statements, graph)
+    tapes = lay_out(resolver)
+    rolled, tables = Builder(graph, records, statements, resolver, tapes).build(top, outputs)
+    return Rerolled(rolled, tuple(tables), len(records.nodes), len(statements), len(loops))
+
+
+__all__ = ["Rerolled", "reroll"]

@@ -1,0 +1,209 @@
+"""How each value that a statement reads reaches it: directly, carried by a loop, or on a tape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from irgrad.ir.graph import Graph
+from irgrad.ir.types import ArrayType
+from irgrad.reroll.instances import (
+    Loop,
+    Owners,
+    Statement,
+    operand_ordinals,
+    trips_around,
+)
+from irgrad.reroll.records import Records
+
+Indices = tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """What a statement has made last, as seen from the body that reads it."""
+
+    statement: Statement
+
+
+@dataclass(frozen=True, eq=False)
+class Carry:
+    """A value that a loop hands to its next iteration, and at the end to what follows.
+
+    ``initial`` is where the first iteration has it from; None where none reads it.
+    """
+
+    loop: Loop
+    source: Statement
+    initial: Resolution | None
+
+
+@dataclass(frozen=True, eq=False)
+class Taped:
+    """An element of the tape that keeps all values of its type that are read otherwise."""
+
+    made: np.ndarray
+    indices: Indices
+
+
+Resolution = Value | Carry | Taped
+
+
+@dataclass(eq=False)
+class Resolver:
+    """Resolves reads, and notes what loops must carry and tapes must keep."""
+
+    records: Records
+    owners: Owners
+    carries: dict[Loop, list[Carry]] = field(default_factory=dict)
+    taped: dict[Statement, Kept] = field(default_factory=dict)
+    tape_reads: list[Taped] = field(default_factory=list)
+    reads: dict[tuple[Statement, int], Resolution] = field(default_factory=dict)
+    _known: dict[tuple[Loop, Statement, bytes], Carry] = field(default_factory=dict)
+
+    def resolve_all(self, statements: Sequence[Statement], graph: Graph) -> list[Resolution | None]:
+        """Resolve every operand that a record made; return how the outputs are reached."""
+        ordinals = self.records.ordinals
+        for statement in statements:
+            for place, operand in enumerate(self.records.nodes[statement.first].inputs):
+                if operand in ordinals:
+                    made = operand_ordinals(self.records, statement, place)
+                    self.reads[statement, place] = self.resolved(
+                        made, statement.indices, statement.path
+                    )
+        outputs = [
+            self.resolved(np.array([ordinals[node]]), (), ()) if node in ordinals else None
+            for node in graph.outputs
+        ]
+        self.keep()
+        return outputs
+
+    def resolved(self, made: np.ndarray, indices: Indices, path: tuple[Loop, ...]) -> Resolution:
+        """Return how a body inside ``path`` gets the records ``made`` in its iterations."""
+        found = self._without_tape(made, indices, path)
+        if found is None:
+            found = Taped(made, indices)
+            self.tape_reads.append(found)
+        return found
+
+    def keep(self) -> None:
+        """Find out which values of which statements the tapes must keep."""
+        if not self.tape_reads:
+            return
+        made = np.unique(np.concatenate([read.made for read in self.tape_reads]))
+        owners = self.owners.owner[made]
+        order = np.argsort(owners, kind="stable")
+        bounds = np.flatnonzero(np.diff(owners[order])) + 1
+        for group in np.split(made[order], bounds):
+            statement = self.owners.statements[self.owners.owner[group[0]]]
+            depth = len(statement.path)
+            while depth and self.owners.is_last(statement, group, depth - 1):
+                depth -= 1
+            self._deliver(statement, depth)
+            last = np.ones(len(statement.ordinals), bool)
+            for level in range(depth, len(statement.path)):
+                last &= statement.indices[level] == trips_around(statement, level) - 1
+            self.taped[statement] = Kept(
+                statement,
+                depth,
+                statement.ordinals[last],
+                tuple(index[last] for index in statement.indices[:depth]),
+            )
+
+    def _without_tape(
+        self, made: np.ndarray, indices: Indices, path: tuple[Loop, ...]
+    ) -> Resolution | None:
+        statement = self.owners.single(made)
+        if statement is not None and self._is_current(statement, made, indices, path):
+            return Value(statement)
+        if not path:
+            return None
+        first = indices[-1] == 0
+        if not first.any():
+            return None
+        outer = tuple(index[first] for index in indices[:-1])
+        if self._is_constant(made, first):
+            return self._without_tape(made[first], outer, path[:-1])
+        source = self.owners.single(made[~first])
+        if source is None or not self._is_previous(source, made, indices, path):
+            return None
+        key = (path[-1], source, made[first].tobytes())
+        carry = self._known.get(key)
+        if carry is None:
+            initial = self.resolved(made[first], outer, path[:-1])
+            self._deliver(source, len(path))
+            carry = self._known[key] = Carry(path[-1], source, initial)
+            self.carries.setdefault(path[-1], []).append(carry)
+        return carry
+
+    def _is_current(
+        self, statement: Statement, made: np.ndarray, indices: Indices, path: tuple[Loop, ...]
+    ) -> bool:
+        """Tell whether what the statement made last is what every iteration reads."""
+        shared = _shared(statement.path, path)
+        iterations = self.owners.iterations(statement, made)
+        same = all(np.array_equal(iterations[k], indices[k]) for k in range(shared))
+        if not same or not self.owners.is_last(statement, made, shared):
+            return False
+        self._deliver(statement, shared)
+        return True
+
+    def _is_previous(
+        self, source: Statement, made: np.ndarray, indices: Indices, path: tuple[Loop, ...]
+    ) -> bool:
+        """Tell whether every iteration but the first reads what the one before it made last."""
+        depth = len(path)
+        if source.path[:depth] != path:
+            return False
+        later = indices[-1] > 0
+        iterations = self.owners.iterations(source, made[later])
+        for level in range(depth):
+            expected = indices[level][later] - (level == depth - 1)
+            if not np.array_equal(iterations[level], expected):
+                return False
+        return self.owners.is_last(source, made[later], depth)
+
+    def _is_constant(self, made: np.ndarray, first: np.ndarray) -> bool:
+        """Tell whether all iterations of the innermost loop read the same."""
+        entry = np.cumsum(first) - 1
+        return np.array_equal(made[first][entry], made)
+
+    def _deliver(self, statement: Statement, depth: int) -> None:
+        """Let the loops around a statement from ``depth`` inward hand on what it made last."""
+        for loop in statement.path[depth:]:
+            carries = self.carries.setdefault(loop, [])
+            if not any(carry.source is statement for carry in carries):
+                carries.append(Carry(loop, statement, None))
+
+
+def _shared(a: tuple[Loop, ...], b: tuple[Loop, ...]) -> int:
+    shared = 0
+    for x, y in zip(a, b, strict=False):
+        if x is not y:
+            break
+        shared += 1
+    return shared
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The values of a statement that a tape keeps: all, or those its inner loops end with.
+
+    They are written in the body inside the ``depth`` outermost loops of the statement.
+    """
+
+    statement: Statement
+    depth: int
+    ordinals: np.ndarray
+    indices: Indices
+
+
+@dataclass(frozen=True, eq=False)
+class Tape:
+    """The array of all values of a type that are kept: its length, and the place of each record."""
+
+    type: ArrayType
+    length: int
+    address: np.ndarray

@@ -1,0 +1,231 @@
+"""Re-rolled traces compute exactly what the unrolled ones do, in as many statements as the code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from irgrad.differentiate.reverse import value_and_gradient
+from irgrad.ir.evaluate import evaluate
+from irgrad.ir.graph import Graph
+from irgrad.ir.types import ArrayType
+from irgrad.ir.verify import verify
+from irgrad.reroll import reroll
+from irgrad.trace.trace import InputSpec, run_traced
+
+
+def traced(function: Callable[..., Any], *arguments: Any) -> Graph:
+    specs = [
+        InputSpec(f"x{k}", ArrayType(np.asarray(a).dtype, np.shape(a)))
+        for k, a in enumerate(arguments)
+    ]
+
+    def flat(result: Any) -> tuple[list[Any], None]:
+        return (list(result) if isinstance(result, tuple) else [result]), None
+
+    made = run_traced(function, specs, flat, hints={}, name="function")
+    assert not made.captured
+    return made.graph
+
+
+def perceptron(parameters: Any) -> Any:
+    """Scalars in nested lists, as in micrograd's demo: two layers, hinge loss, L2 term."""
+    draws = np.random.default_rng(0)
+    rows = draws.normal(size=(12, 2)).tolist()
+    labels = [1.0 if draws.uniform() > 0.5 else -1.0 for _ in rows]
+    source = iter([parameters[k] for k in range(33)])
+    layers = [
+        [([next(source) for _ in range(width)], next(source)) for _ in range(count)]
+        for width, count in ((2, 5), (5, 2), (2, 2))
+    ]
+
+    def model(values: list[Any]) -> Any:
+        for layer in layers:
+            values = [
+                sum((w * x for w, x in zip(weights, values, strict=True)), bias).tanh()
+                for weights, bias in layer
+            ]
+        return values[0]
+
+    scores = [model(row) for row in rows]
+    losses = [(1 - y * score).relu() for y, score in zip(labels, scores, strict=True)]
+    total = sum(losses) * (1.0 / len(losses))
+    return total + 1e-4 * sum(p * p for layer in layers for ws, b in layer for p in [*ws, b])
+
+
+def logistic_map(x: Any, r: Any) -> Any:
+    for _ in range(20):
+        x = r * x * (1 - x)
+    return x, r
+
+
+def fibonacci(a: Any, b: Any) -> Any:
+    """A value read two iterations later, and all of them at the end."""
+    values = [a, b]
+    for _ in range(18):
+        values.append(np.sin(values[-1]) + values[-2])
+    return sum(values)
+
+
+def triangular_solve(a: Any, b: Any) -> Any:
+    y = np.zeros_like(b)
+    for i in range(9):
+        total = b[i]
+        for j in range(i):
+            total = total - a[i, j] * y[j]
+        y[i] = total / a[i, i]
+    return np.sum(y * y)
+
+
+def cholesky(a: Any, b: Any) -> Any:
+    factor = np.zeros_like(a)
+    for i in range(16):
+        for j in range(i + 1):
+            total = a[i, j] if i != j else a[i, j] + 9.0
+            for k in range(j):
+                total = total - factor[i, k] * factor[j, k]
+            factor[i, j] = np.sqrt(total) if i == j else total / factor[j, j]
+    return np.sum(factor * b[0])
+
+
+def recurrent(w: Any, xs: Any) -> Any:
+    """Whole arrays as values."""
+    h = np.zeros_like(xs[0])
+    kept = []
+    for t in range(7):
+        h = np.tanh(w @ h + xs[t])
+        kept.append(h)
+    return np.sum(np.stack(kept)[1:] * xs[:6]) + np.sum(h)
+
+
+def stencil(u: Any) -> Any:
+    u = u * 1.0
+    for _ in range(8):
+        u[1:-1] = 0.3 * (u[:-2] + u[1:-1] * u[1:-1] + u[2:])
+    return np.sum(u * u)
+
+
+def heat_in_lists(u: Any) -> Any:
+    """Scalars in time and space; every value is read in the next step at three places."""
+    values = [u[k] for k in range(10)]
+    for _ in range(6):
+        inner = [a + 0.1 * b * c for a, b, c in zip(values, values[1:], values[2:], strict=False)]
+        values = [values[0], *inner, values[-1]]
+    return sum(v * v for v in values)
+
+
+def runge_kutta(state: Any, rates: Any) -> Any:
+    def slope(x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
+        return rates[0] * (y - x), x * (rates[1] - z) - y, x * y - rates[2] * z
+
+    x, y, z = state[0], state[1], state[2]
+    for _ in range(11):
+        a = slope(x, y, z)
+        b = slope(x + 0.005 * a[0], y + 0.005 * a[1], z + 0.005 * a[2])
+        x, y, z = (v + 0.01 * k for v, k in zip((x, y, z), b, strict=True))
+    return x * y + z
+
+
+draws = np.random.default_rng(4)
+square = draws.normal(size=(9, 9)) * 0.2 + np.eye(9) * 2
+CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
+    "perceptron": (perceptron, (draws.normal(size=33) * 0.5,), 60),
+    "logistic map": (logistic_map, (np.float64(0.3), np.float64(3.1)), 12),
+    "fibonacci": (fibonacci, (np.float64(0.3), np.float64(0.2)), 12),
+    "triangular solve": (triangular_solve, (square, draws.normal(size=9)), 40),
+    "cholesky": (cholesky, (np.cov(draws.normal(size=(16, 40))), draws.normal(size=(16, 16))), 300),
+    "recurrent": (recurrent, (draws.normal(size=(3, 3)) * 0.3, draws.normal(size=(7, 3))), 40),
+    "stencil": (stencil, (draws.normal(size=9) * 0.5,), 16),
+    "heat in lists": (heat_in_lists, (draws.normal(size=10) * 0.5,), 40),
+    "runge kutta": (runge_kutta, (draws.normal(size=3), draws.normal(size=3)), 60),
+}
+each = pytest.mark.parametrize("name", CASES)
+
+
+@each
+def test_the_same_operations_on_the_same_values(name: str) -> None:
+    function, arguments, most = CASES[name]
+    graph = traced(function, *arguments)
+    rolled = reroll(graph)
+    assert rolled.loops
+    verify(rolled.graph)
+    assert rolled.statements <= most
+    expected = evaluate(graph, *arguments)
+    found = evaluate(rolled.graph, *arguments, *rolled.tables)
+    for got, wanted in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+        assert np.asarray(got).dtype == np.asarray(wanted).dtype
+
+
+@each
+def test_gradient_is_that_of_the_unrolled_trace(name: str) -> None:
+    function, arguments, _ = CASES[name]
+    graph = traced(function, *arguments)
+    rolled = reroll(graph)
+    positions = range(len(arguments))
+    expected = evaluate(value_and_gradient(graph, positions), *arguments)
+    joint = value_and_gradient(rolled.graph, positions)
+    verify(joint)
+    found = evaluate(joint, *arguments, *rolled.tables)
+    for got, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-13)
+
+
+def test_statements_do_not_depend_on_the_number_of_iterations() -> None:
+    def chain(count: int) -> Callable[[Any], Any]:
+        def run(x: Any) -> Any:
+            total = x * 0.0
+            for k in range(count):
+                total = total * x + np.sin(x * float(k % 7))
+            return total
+
+        return run
+
+    counts = [reroll(traced(chain(count), np.float64(0.3))).statements for count in (50, 500)]
+    assert counts[0] == counts[1] <= 8
+
+
+def test_constants_that_repeat_along_a_loop_become_small_tables() -> None:
+    rows = np.random.default_rng(1).normal(size=(8, 4)).tolist()
+
+    def weighted(w: Any) -> Any:
+        total = w[0] * 0.0
+        for row in rows:
+            for k in range(4):
+                total = total + w[k] * row[k]
+        return total
+
+    rolled = reroll(traced(weighted, np.ones(4)))
+    assert [table.shape for table in rolled.tables] == [(8, 4)]
+
+
+def test_equal_and_signed_constants_keep_their_bits() -> None:
+    def signs(x: Any) -> Any:
+        return sum(np.copysign(x, z) for z in [0.0, -0.0] * 5), sum(x * 2.0 for _ in range(6))
+
+    graph = traced(signs, np.float64(1.5))
+    rolled = reroll(graph)
+    assert evaluate(rolled.graph, np.float64(1.5), *rolled.tables) == evaluate(
+        graph, np.float64(1.5)
+    )
+
+
+def test_a_trace_without_repetition_stays_as_it_is() -> None:
+    graph = traced(lambda x: np.sin(x) + np.cos(x) * np.exp(x), np.float64(0.3))
+    rolled = reroll(graph)
+    assert rolled.graph is graph
+    assert rolled.loops == 0
+
+
+def test_a_long_chain_needs_no_recursion() -> None:
+    def chain(x: Any) -> Any:
+        for _ in range(20_000):
+            x = x + x
+        return x
+
+    rolled = reroll(traced(chain, np.float64(1e-300)))
+    assert rolled.statements <= 2
+    assert rolled.records == 20_000
