@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import opt_einsum
 
-from irgrad.errors import ShapeError
+from irgrad.errors import InternalError, ShapeError
 from irgrad.ir import dims
 from irgrad.ir.op import Contraction, Op, Sample
 from irgrad.ir.types import ArrayType
-from irgrad.ops.axes import normalized_axes, shape_of
+from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
 from irgrad.ops.declare import real, ufunc_promotion
-from irgrad.ops.registry import UFUNCS, declare, spelling
+from irgrad.ops.outputs import delivered
+from irgrad.ops.registry import REDUCERS, UFUNCS, declare, spelling
+from irgrad.ops.stacking import operands_of
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -118,19 +120,26 @@ def _batched(x: Any, count: int, batch: dims.Shape, core: str) -> tuple[Any, str
 UFUNCS[np.matmul] = _matmul
 
 
+@spelling(np.linalg.matmul)
+def _linalg_matmul(x1: Any, x2: Any, /) -> Any:
+    return _matmul(x1, x2)
+
+
 @spelling(np.dot, method="dot")
 def _dot(a: Any, b: Any, out: Any = None) -> Any:
+    a, b = operands_of((a, b))
     ranks = len(shape_of(a)), len(shape_of(b))
     if 0 in ranks:
-        return np.multiply(a, b)
+        return delivered(np.multiply(a, b), out, "np.dot")
     left = LETTERS[: ranks[0] - 1] + "z"
     rest = LETTERS[ranks[0] : ranks[0] + ranks[1] - 1]
     right = "z" if ranks[1] == 1 else rest[:-1] + "z" + rest[-1]
-    return pair(a, b, left, right, left[:-1] + rest)
+    return delivered(pair(a, b, left, right, left[:-1] + rest), out, "np.dot")
 
 
 @spelling(np.inner)
-def _inner(a: Any, b: Any) -> Any:
+def _inner(a: Any, b: Any, /) -> Any:
+    a, b = operands_of((a, b))
     ranks = len(shape_of(a)), len(shape_of(b))
     if 0 in ranks:
         return np.multiply(a, b)
@@ -141,18 +150,34 @@ def _inner(a: Any, b: Any) -> Any:
 
 @spelling(np.outer)
 def _outer(a: Any, b: Any, out: Any = None) -> Any:
-    return pair(np.ravel(a), np.ravel(b), "i", "j", "ij")
+    a, b = operands_of((a, b))
+    return delivered(pair(np.ravel(a), np.ravel(b), "i", "j", "ij"), out, "np.outer")
+
+
+@spelling(np.linalg.outer)
+def _linalg_outer(x1: Any, x2: Any, /) -> Any:
+    x1, x2 = operands_of((x1, x2))
+    if len(shape_of(x1)) != 1 or len(shape_of(x2)) != 1:
+        raise ShapeError("np.linalg.outer needs two arrays of one axis", remedy="use np.outer")
+    return _outer(x1, x2)
 
 
 @spelling(np.vdot)
 def _vdot(a: Any, b: Any, /) -> Any:
+    a, b = operands_of((a, b))
     return pair(np.conj(np.ravel(a)), np.ravel(b), "i", "i", "")
 
 
 @spelling(np.tensordot)
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    a, b = operands_of((a, b))
     ranks = len(shape_of(a)), len(shape_of(b))
     if isinstance(axes, int | np.integer):
+        if not 0 <= axes <= min(ranks):
+            raise ShapeError(
+                f"tensordot over {axes} axes of arrays with {ranks[0]} and {ranks[1]}",
+                remedy="contract axes that both have",
+            )
         first, second = tuple(range(ranks[0] - axes, ranks[0])), tuple(range(axes))
     else:
         first, second = normalized_axes(axes[0], ranks[0]), normalized_axes(axes[1], ranks[1])
@@ -167,17 +192,34 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return pair(a, b, "".join(left), "".join(right), "".join(result))
 
 
+@spelling(np.linalg.tensordot)
+def _linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
+    return _tensordot(x1, x2, axes)
+
+
 @spelling(np.einsum)
-def _einsum(*operands: Any, out: Any = None, optimize: Any = True, **options: Any) -> Any:
+def _einsum(
+    *operands: Any, out: Any = None, optimize: Any = True, dtype: Any = None, **options: Any
+) -> Any:
+    """Contract in the order that opt_einsum finds for the sizes of the first call."""
+    result = contracted(operands)
+    if dtype is not None and dtype_of(result) != np.dtype(dtype):
+        result = result.astype(dtype)
+    return delivered(result, out, "np.einsum")
+
+
+def contracted(operands: tuple[Any, ...]) -> Any:
+    """Return the einsum that ``operands`` spell, in either of NumPy's two forms."""
     shapes_only = [
         operand if isinstance(operand, str | list | tuple) or operand is Ellipsis
         else _Shaped(operand)
         for operand in operands
     ]  # fmt: skip
     inputs, result, shaped = opt_einsum.parser.parse_einsum_input(shapes_only)
-    arrays = [item.array for item in shaped]
+    arrays = operands_of([item.array for item in shaped])
     terms = inputs.split(",")
     reduced = [_without_repeats(x, term) for x, term in zip(arrays, terms, strict=True)]
+    reduced = _without_stretched(reduced)
     arrays, terms = [x for x, _ in reduced], [term for _, term in reduced]
     sizes = _hinted_shapes(arrays)
     path, _ = opt_einsum.contract_path(",".join(terms) + "->" + result, *sizes, shapes=True)
@@ -187,6 +229,8 @@ def _einsum(*operands: Any, out: Any = None, optimize: Any = True, **options: An
         if len(picked) == 1:
             ((x, term),) = picked
             x, term = _presummed(x, term, needed)
+        elif len(picked) > 2:
+            raise InternalError(f"a contraction of {len(picked)} operands at once")
         else:
             (y, right), (x, left) = picked
             term = "".join(sorted({c for c in left + right if c in needed}))
@@ -212,7 +256,7 @@ def _hinted_shapes(arrays: list[Any]) -> list[tuple[int, ...]]:
     """Return shapes in numbers, symbolic sizes taken from the first call without fixing them."""
     shapes = []
     for array in arrays:
-        hints = array.trace.assumptions.hints if hasattr(array, "trace") else {}
+        hints = array.tape.assumptions.hints if hasattr(array, "tape") else {}
         shapes.append(tuple(dims.evaluate(dim, hints) for dim in shape_of(array)))
     return shapes
 
@@ -226,3 +270,35 @@ def _without_repeats(x: Any, term: str) -> tuple[Any, str]:
             x = np.diagonal(x, axis1=i, axis2=j)
             term = term[:i] + term[i + 1 : j] + term[j + 1 :] + letter
     return x, term
+
+
+def _without_stretched(terms: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
+    """Drop axes of size 1 from operands where another one has the letter with a greater size."""
+    long = {
+        letter
+        for x, term in terms
+        for letter, dim in zip(term, shape_of(x), strict=True)
+        if dim != 1
+    }
+    result = []
+    for x, term in terms:
+        stretched = tuple(
+            axis
+            for axis, (letter, dim) in enumerate(zip(term, shape_of(x), strict=True))
+            if dim == 1 and letter in long
+        )
+        if stretched:
+            x = np.squeeze(x, axis=stretched)
+            term = "".join(c for axis, c in enumerate(term) if axis not in stretched)
+        result.append((x, term))
+    return result
+
+
+def outer_of(ufunc: np.ufunc, a: Any, b: Any, **options: Any) -> Any:
+    """Do ``ufunc.outer(a, b)``: every element of one operand with every one of the other."""
+    x, y = operands_of((a, b))
+    rank = len(shape_of(y))
+    return ufunc(np.reshape(x, (*shape_of(x), *((1,) * rank))), y, **options)
+
+
+REDUCERS["outer"] = outer_of

@@ -331,7 +331,7 @@ def _summand(
     where = (base.node, *(x.node for x in operands))
     for read, other in (node.inputs, node.inputs[::-1])[: 2 if node.op.name == "add" else 1]:
         if read.op is op and read.inputs == where and read.params == params:
-            summand = type(value)(value.trace, other)
+            summand = type(value)(value.tape, other)
             return summand if node.op.name == "add" else -summand
     return None
 

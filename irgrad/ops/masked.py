@@ -58,7 +58,7 @@ class Masked(NumPyOperand):
         """The type, which has no shape."""
         raise self.misused()
 
-    trace = node = shape = ndim = size = type
+    tape = node = shape = ndim = size = type
 
     def misused(self) -> MaskMisusedError:
         """Return the error for a use that needs the number of elements."""

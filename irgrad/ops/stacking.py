@@ -13,6 +13,8 @@ from irgrad.ir import dims
 from irgrad.ir.dims import Dim
 from irgrad.ir.op import Operand
 from irgrad.ops.axes import as_dim, as_shape, normalized_axis, shape_of
+from irgrad.ops.create import counting
+from irgrad.ops.index import gather
 from irgrad.ops.outputs import delivered
 from irgrad.ops.registry import spelling
 from irgrad.ops.shape import concatenate, shaped
@@ -246,6 +248,14 @@ def _resize(a: Any, new_shape: Any) -> Any:
     flat = np.ravel(a)
     if dims.same(wanted, 0) or dims.same(size, 0):
         return np.zeros_like(a, shape=shape)
-    times = dims.concrete(dims.floor_divide(wanted + size - 1, size))
-    repeated = np.concatenate([flat] * times) if times > 1 else flat
-    return shaped(repeated[:wanted] if not dims.same(times * size, wanted) else repeated, shape)
+    return shaped(flat[:wanted] if dims.at_least(size, wanted) else repeated(flat, wanted), shape)
+
+
+def repeated(x: Any, length: Dim) -> Any:
+    """Return the elements of a vector over and over, ``length`` of them."""
+    size = shape_of(x)[0]
+    if not isinstance(x, Operand):
+        return np.resize(x, length)  # type: ignore[arg-type]
+    places = counting(x, length)
+    return gather(x, places % (size if isinstance(size, int) else x.tape.size(size, np.int64)),
+                  axes=(0,))  # fmt: skip

@@ -19,7 +19,7 @@ from irgrad.ops.shape import reshape
 
 def size_number(x: Any, number: dims.Dim) -> Any:
     """Return a size as a weak number, traced beside ``x`` where it is symbolic."""
-    return number if isinstance(number, int) else x.trace.size(number)
+    return number if isinstance(number, int) else x.tape.size(number)
 
 
 def _count(x: Any, axes: tuple[int, ...], where: Any, dtype: np.dtype) -> Any:

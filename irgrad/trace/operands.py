@@ -58,7 +58,7 @@ def as_node(trace: Any, operand: Any, dtype: np.dtype | None = None) -> Node:
     """Return the node of an operand, converted to ``dtype``."""
     operand = readied(operand)
     if isinstance(operand, Operand):
-        if operand.trace is not trace:
+        if operand.tape is not trace:
             raise EscapedTracerError(
                 "traced values of two different functions meet",
                 remedy="pass the value as an argument instead of storing it outside",

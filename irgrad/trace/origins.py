@@ -6,7 +6,7 @@ import dis
 import sys
 from bisect import bisect_right
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 
 import numpy as np
 
@@ -74,3 +74,16 @@ def _instruction(code: CodeType, offset: int) -> int:
 def location_here() -> Location | None:
     """Return the user's line that is running now."""
     return origin_here().location()
+
+
+def location_of(traceback: TracebackType | None) -> Location | None:
+    """Return the innermost of the user's lines that an error passed through."""
+    sites: list[tuple[CodeType, int]] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_name == BOUNDARY:
+            sites.clear()
+        elif _is_users(code):
+            sites.append((code, traceback.tb_lasti))
+        traceback = traceback.tb_next
+    return Origin(tuple(sites[::-1])).location()

@@ -8,11 +8,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from irgrad.errors import IrgradError
 from irgrad.ir import dims
 from irgrad.ir.dims import Assumptions
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.types import ArrayType
-from irgrad.trace.tracer import Trace, Tracer, as_node
+from irgrad.trace.origins import location_of
+from irgrad.trace.tracer import Trace, Tracer, as_node, located
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ def run_traced(
             arguments = [trace.input(spec.name, spec.type, spec.weak) for spec in specs]
             leaves, structure = flatten(function(*arguments))
             outputs = tuple(as_node(trace, leaf) for leaf in leaves)
+        except IrgradError as error:
+            raise located(error, location_of(error.__traceback__))  # noqa: B904 - the same error
         finally:
             trace.open = False
     return Traced(

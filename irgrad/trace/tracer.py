@@ -121,10 +121,10 @@ class Tracer(NumPyOperand):
     of an argument of the function, which must not be written.
     """
 
-    __slots__ = ("_node", "alias", "argument", "trace", "version", "weak")
+    __slots__ = ("_node", "alias", "argument", "tape", "version", "weak")
 
     def __init__(self, trace: Trace, node: Node, weak: type | None = None) -> None:
-        self.trace = trace
+        self.tape = trace
         self._node = node
         self.weak = weak
         self.version = 0
@@ -139,7 +139,7 @@ class Tracer(NumPyOperand):
     @property
     def node(self) -> Node:
         """The node that holds the present value."""
-        if not self.trace.open:
+        if not self.tape.open:
             raise EscapedTracerError(
                 "a traced value is used after the function that traced it has returned",
                 remedy="return it from the function instead of storing it outside",
@@ -171,7 +171,7 @@ class Tracer(NumPyOperand):
     def shape(self) -> tuple[Any, ...]:
         """The shape; a symbolic size is a ``TracedSize``."""
         return tuple(
-            TracedSize(dim, self.trace) if isinstance(dim, dims.Size) else dim
+            TracedSize(dim, self.tape) if isinstance(dim, dims.Size) else dim
             for dim in self.type.shape
         )
 
@@ -189,7 +189,7 @@ class Tracer(NumPyOperand):
     def size(self) -> Any:
         """The number of elements."""
         dim = self.type.size
-        return TracedSize(dim, self.trace) if isinstance(dim, dims.Size) else dim
+        return TracedSize(dim, self.tape) if isinstance(dim, dims.Size) else dim
 
     @property
     def T(self) -> Any:  # noqa: N802 - NumPy's name
@@ -208,7 +208,7 @@ class Tracer(NumPyOperand):
 
     def bind(self, op: Op, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         """Record ``op`` on ``operands``: tracers, arrays of the user's, Python numbers."""
-        trace = self.trace
+        trace = self.tape
         try:
             if op.promote is not None:
                 nodes, weak = self._promoted(op, operands)
@@ -226,7 +226,7 @@ class Tracer(NumPyOperand):
         return Tracer(trace, node, weak)
 
     def _promoted(self, op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Node, ...], type | None]:
-        trace = self.trace
+        trace = self.tape
         prepared = [readied(operand) for operand in operands]
         kinds = [dtype_or_weak(operand) for operand in prepared]
         assert op.promote is not None
@@ -286,7 +286,7 @@ class Tracer(NumPyOperand):
 
     def lift(self, value: Any) -> Tracer:
         """Return an array or a number of the user's as a tracer of the same trace."""
-        return Tracer(self.trace, as_node(self.trace, value))
+        return Tracer(self.tape, as_node(self.tape, value))
 
     def assign(self, value: Any) -> None:
         """Replace all elements in place: ``a[...] = value``."""
@@ -314,7 +314,7 @@ class Tracer(NumPyOperand):
         for tracer, base in pairwise(chain):
             assert tracer.alias is not None
             assert tracer.alias.write is not None
-            nodes.append(tracer.alias.write(base, Tracer(self.trace, nodes[-1])).node)
+            nodes.append(tracer.alias.write(base, Tracer(self.tape, nodes[-1])).node)
         root.version += 1
         for tracer, value in zip(chain, nodes, strict=True):
             tracer._node = value
@@ -455,7 +455,7 @@ class Tracer(NumPyOperand):
         return [row.tolist() for row in self] if self.ndim else self
 
     def __deepcopy__(self, memo: Any) -> Tracer:
-        return Tracer(self.trace, self.node, self.weak)
+        return Tracer(self.tape, self.node, self.weak)
 
     def __repr__(self) -> str:
         return f"<traced {self._node.type} from {self._node.op.name}>"

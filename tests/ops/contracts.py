@@ -163,7 +163,7 @@ def directional_gradient(
 
     def along(*operands: Any) -> Any:
         value = function(*operands)
-        trace = value.trace
+        trace = value.tape
         wanted = [operands[position].node for position in positions]
         seed = Tracer(trace, trace.scalar(1.0, value.dtype))
         gradients = pull_back(trace, {value.node: seed}, wanted)

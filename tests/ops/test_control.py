@@ -255,7 +255,7 @@ def test_trips_that_are_no_number_are_bound_by_the_sizes_of_the_call() -> None:
         def step(s: Any, x: Any) -> Any:
             return (s + strided(x, **row(ROW)) ** 2,)
 
-        trace = Trace(x.trace.assumptions)
+        trace = Trace(x.tape.assumptions)
         inputs = [trace.input("s", SCALAR), trace.input("x", SCALAR.with_shape((n,)))]
         inside = finished(trace, tuple(r.node for r in step(*inputs)), "body")
         zero = np.zeros_like(x, shape=())
