@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,10 @@ from irgrad.emit import vector_math
 from irgrad.emit.expressions import Printer, literal, size_text
 from irgrad.emit.templates import template_folder
 from irgrad.ir import loops
+
+
+WIDTH = 84
+"""Characters of a line of conditions or of a message, without its indentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,9 @@ def type_text(argument: loops.Argument) -> str:
 
 def _function(function: loops.Function, printer: Printer) -> str:
     arguments = ", ".join(argument.name for argument in function.arguments)
-    wanted = ", ".join(f"{a.name}: {type_text(a)}" for a in function.arguments)
-    guards = sorted({check for check in function.checks}, key=function.checks.index)
+    conditions = tuple(
+        dict.fromkeys(f"{c.left} {c.relation} {c.right}" for c in function.checks)
+    )
     return render(
         "function.py.jinja",
         FunctionView(
@@ -126,12 +132,30 @@ def _function(function: loops.Function, printer: Printer) -> str:
             parameters=arguments,
             summary=function.summary,
             sizes=_size_lines(function.sizes, function.arguments),
-            condition=" or ".join(f"{c.left} {c.relation} {c.right}" for c in guards),
-            complaint=f"sizes must be {wanted}" + _bounds(function.checks),
+            condition=_condition(conditions),
+            complaint=_complaint(function),
             body=_body(function.body, printer),
             results=", ".join(result.name for result in function.results),
         ),
     )
+
+
+def _condition(conditions: Sequence[str]) -> str:
+    """Return the alternatives on one line where they fit, else each on its own."""
+    text = " or ".join(conditions)
+    if len(text) <= WIDTH:
+        return text
+    return "(\n    " + "\n    or ".join(conditions) + "\n)"
+
+
+def _complaint(function: loops.Function) -> str:
+    """Return what a call of other sizes is told, broken into lines where it is long."""
+    wanted = ", ".join(f"{a.name}: {type_text(a)}" for a in function.arguments if a.shape)
+    text = f"sizes must be {wanted}{_bounds(function.checks)}"
+    lines = textwrap.wrap(text, WIDTH, drop_whitespace=False, break_long_words=False)
+    if len(lines) == 1:
+        return f'"{lines[0]}"'
+    return "\n" + "\n".join(f'    "{line}"' for line in lines) + "\n"
 
 
 def _bounds(checks: Sequence[loops.Check]) -> str:
