@@ -1,5 +1,6 @@
 """irgrad: compiled derivatives of plain NumPy functions, as readable source."""
 
+from irgrad import nn as nn
 from irgrad import ops as _ops
 from irgrad.api import CompiledFunction as CompiledFunction
 from irgrad.api import compile as compile
@@ -7,9 +8,14 @@ from irgrad.errors import IrgradError as IrgradError
 from irgrad.interpret.draw import draw_graph as draw_graph
 from irgrad.interpret.value import Value as Value
 from irgrad.transforms import grad as grad
+from irgrad.transforms import hessian as hessian
 from irgrad.transforms import hvp as hvp
+from irgrad.transforms import jacfwd as jacfwd
+from irgrad.transforms import jacobian as jacobian
+from irgrad.transforms import jacrev as jacrev
 from irgrad.transforms import jvp as jvp
 from irgrad.transforms import value_and_grad as value_and_grad
 from irgrad.transforms import vjp as vjp
+from irgrad.transforms import vmap as vmap
 
 __version__ = "0.1.0"

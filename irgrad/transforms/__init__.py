@@ -1,5 +1,18 @@
 """Transforms of functions: they nest freely, and each compiles as one."""
 
+from irgrad.transforms.batching import vmap
 from irgrad.transforms.gradients import grad, hvp, jvp, value_and_grad, vjp
+from irgrad.transforms.jacobians import hessian, jacfwd, jacobian, jacrev
 
-__all__ = ["grad", "hvp", "jvp", "value_and_grad", "vjp"]
+__all__ = [
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]
