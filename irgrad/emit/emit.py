@@ -154,8 +154,8 @@ def _complaint(function: loops.Function) -> str:
     text = f"sizes must be {wanted}{_bounds(function.checks)}"
     lines = textwrap.wrap(text, WIDTH, drop_whitespace=False, break_long_words=False)
     if len(lines) == 1:
-        return f'"{lines[0]}"'
-    return "\n" + "\n".join(f'    "{line}"' for line in lines) + "\n"
+        return f'("{lines[0]}")'
+    return "(\n" + "\n".join(f'    "{line}"' for line in lines) + "\n)"
 
 
 def _bounds(checks: Sequence[loops.Check]) -> str:
