@@ -46,10 +46,13 @@ def main(words: list[str] | None = None) -> int:
         return 0
 
     names = options.contenders.split(",") if options.contenders else list(contenders.ALL)
-    problems = load(options.only.split(",") if options.only else NAMES)
+    try:
+        problems = load(options.only.split(",") if options.only else NAMES)
+        present, absent = suite.available([name.strip() for name in names])
+    except ValueError as error:
+        raise SystemExit(f"python -m benchmarks: {error}") from error
     facts = timing.machine()
     print(timing.describe(facts), flush=True)
-    present, absent = suite.available([name.strip() for name in names])
     for name, reason in absent.items():
         print(f"{name}: left out: {reason}")
     if options.threads is not None and any(c.package == "torch" for c in present):

@@ -64,6 +64,9 @@ def main(problem_name: str, size: str, contender_name: str) -> None:
     missing = contender.missing()
     if missing is not None:
         raise SystemExit(missing)
+    if contender.package in ("irgrad", "pytensor"):
+        # These import numba when they first compile. The problem's file would do it for them.
+        import numba  # noqa: F401
     imported = time.perf_counter()
     (problem,) = load([problem_name])
     arguments = problem.arguments(int(size))
