@@ -12,7 +12,7 @@ from irgrad.ops.axes import dtype_of
 from irgrad.ops.create import convert
 from irgrad.ops.declare import binary, elementwise
 from irgrad.ops.floating import as_float
-from irgrad.ops.registry import spelling
+from irgrad.ops.registry import UFUNCS, spelling
 
 
 def _step(function: np.ufunc) -> Op:
@@ -33,8 +33,6 @@ ceil = _step(np.ceil)
 trunc = _step(np.trunc)
 rint = _step(np.rint)
 
-_STEPS = "0 in both operands, also at the steps"
-
 
 def _quotient_samples() -> tuple[Sample, ...]:
     return (
@@ -47,10 +45,32 @@ def _quotient_samples() -> tuple[Sample, ...]:
 floor_divide = elementwise(
     np.floor_divide,
     emit="np.floor_divide(x, y)",
-    partials=lambda out, x, y: (0.0, 0.0),
-    samples=_quotient_samples(),
-    convention=_STEPS,
+    nondiff="acts on integers; real quotients are made of fmod",
+    samples=(
+        Sample((np.array([7, -7, 6, 0]), np.array([2, 2, -3, 5]))),
+        Sample((np.array([[7], [-7]]), np.array([2, -2, 7]))),
+    ),
 )
+
+
+def _floor_divide(x: Any, y: Any) -> Any:
+    """Return the quotient rounded down; of reals, derivative 0 in both, also at the steps.
+
+    NumPy's quotient of reals goes with its remainder, so that ``1 // 0.001`` is 999: the exact
+    quotient lies just below 1000. Numba's rounds ``x / y``, so it can't be used.
+
+    Reference: the definition of divmod in Python's language reference, section 6.7.
+    """
+    if not any(dtype_of(operand).kind == "f" for operand in (x, y)):
+        return floor_divide(x, y)
+    rest = np.fmod(x, y)
+    whole = np.rint((x - rest) / y)
+    short = (rest != 0) & ((rest < 0) != (y < 0))
+    return np.where(y == 0, np.trunc(x / y), np.where(short, whole - 1, whole))
+
+
+UFUNCS[np.floor_divide] = _floor_divide
+
 remainder = elementwise(
     np.remainder,
     emit="np.remainder(x, y)",
@@ -69,7 +89,7 @@ fmod = elementwise(
 
 @spelling(np.divmod)
 def _divmod(x: Any, y: Any) -> tuple[Any, Any]:
-    return floor_divide(x, y), remainder(x, y)
+    return _floor_divide(x, y), remainder(x, y)
 
 
 @spelling(np.modf)

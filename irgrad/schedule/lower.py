@@ -240,6 +240,10 @@ class Lowering:
                 continue
             if start == 0 and step == 1:
                 slices.append(None)
+            elif any(name.startswith("@") for name in dims.symbols(start)):
+                slices.append(None)  # it moves with several loops, as in overlapping windows
+                plain.append(index)
+                continue
             else:
                 extent = _extent(loop, path) if path else None
                 slices.append(loops.AxisSlice(start, extent if extent is not None else dim, step))
@@ -407,7 +411,9 @@ def _allocations(lowering: Lowering, units: Sequence[Unit]) -> list[loops.Statem
         place = lowering.places[node]
         if node in done or place.scalar or place.root is not node or isinstance(node.type, tuple):
             continue
-        if isinstance(unit, Routine) and unit.kind in ("reshape", "item", "bounds"):
+        if isinstance(unit, Routine) and unit.kind in (
+            "reshape", "item", "bounds", "loop_item"
+        ):
             continue
         done.add(node)
         type = node.array_type

@@ -69,6 +69,16 @@ def test_special_dividends_and_divisors() -> None:
         assert_like_numpy(function, x, y, derivatives=False)
 
 
+def test_quotients_go_with_their_remainders() -> None:
+    """1 // 0.001 is 999, not 1000: 0.001 is a little more than a thousandth."""
+    x, y = np.array([1.0, 7.25, 0.5, -1.0]), np.array([0.001, 0.001, 0.1, 0.001])
+    for dtype in (np.float64, np.float32):
+        operands = x.astype(dtype), y.astype(dtype)
+        assert_like_numpy(np.floor_divide, *operands, derivatives=False)
+    gradients = gradient(lambda a, b: np.sum(a // b), [x, y], [0, 1])[1]
+    np.testing.assert_array_equal(gradients, 0.0)
+
+
 def test_operators() -> None:
     x, y = np.array([5.3, -5.3]), np.array([2.0, 2.0])
     assert_like_numpy(lambda a, b: a // b + a % b, x, y)

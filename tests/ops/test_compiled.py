@@ -1,0 +1,209 @@
+"""Compiled, every op gives the numbers of the reference evaluation: as Python, and jitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.ir import dims
+from irgrad.ir.op import Control, Elementwise, Op
+from irgrad.ops import OPS
+from tests.ops.contracts import Case, apply, gradient, identified, weighted, weights
+
+
+
+def stands_alone(case: Case) -> bool:
+    """Tell whether a sample means something outside a loop: the params have no loop variables.
+
+    Loops and branches hold graphs; their own tests compile them.
+    """
+    free = [name for value in case.sample.params.values() for name in loop_variables(value)]
+    return not free and not isinstance(case.op.lowering, Control)
+
+
+def loop_variables(value: Any) -> list[str]:
+    if isinstance(value, tuple):
+        return [name for part in value for name in loop_variables(part)]
+    return list(dims.symbols(value)) if isinstance(value, dims.Size) else []
+
+
+CASES = {name: case for name, case in identified() if stands_alone(case)}
+
+
+def each(cases: dict[str, Case]) -> Any:
+    return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
+
+
+def differentiable(case: Case) -> bool:
+    results = apply(case, case.sample.operands)
+    return case.op.differentiable and bool(case.floats) and any(w is not None for w in weights(results))
+
+
+def values(case: Case, *operands: Any) -> Any:
+    return case.op(*operands, **case.sample.params)
+
+
+def assert_near(got: Any, wanted: Any) -> None:
+    """Compare numbers, dtypes and shapes; sums may be in another order."""
+    assert np.asarray(got).dtype == np.asarray(wanted).dtype
+    assert np.shape(got) == np.shape(wanted)
+    np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-13)
+
+
+@each(CASES)
+def test_emitted_source_run_as_python(case: Case) -> None:
+    operands = case.sample.operands
+    with np.errstate(all="ignore"):
+        compiled = irgrad.compile(lambda *xs: values(case, *xs), argnums=case.floats, jit=False)
+        results = compiled(*operands)
+        for got, wanted in zip(
+            results if isinstance(results, tuple) else (results,),
+            apply(case, operands),
+            strict=True,
+        ):
+            assert_near(got, wanted)
+
+
+@each({name: case for name, case in CASES.items() if differentiable(case)})
+def test_emitted_gradient_run_as_python(case: Case) -> None:
+    operands = case.sample.operands
+    objective = weighted(case, weights(apply(case, operands)))
+    value, gradients, _ = gradient(objective, operands, case.floats)
+    with np.errstate(all="ignore"):
+        compiled = irgrad.compile(objective, argnums=case.floats, jit=False)
+        got_value, got = compiled.value_and_grad(*operands)
+    assert_near(got_value, value)
+    for mine, wanted in zip(got, gradients, strict=True):
+        assert_near(mine, wanted)
+
+
+CHUNK = 8
+"""How many ops one jitted function holds: enough to save compiles, few enough to find a fault."""
+
+
+def chunks(cases: dict[str, Case]) -> list[Any]:
+    """Return the first sample of every op, in groups."""
+    first = {case.op.name: case for case in reversed(cases.values())}
+    named = list(reversed(first.items()))
+    groups = [named[i : i + CHUNK] for i in range(0, len(named), CHUNK)]
+    return [pytest.param([c for _, c in g], id="-".join(n for n, _ in g)) for g in groups]
+
+
+def split(cases: Sequence[Case], operands: Sequence[Any]) -> list[list[Any]]:
+    """Return each case's part of the operands of all."""
+    remaining = iter(operands)
+    return [[next(remaining) for _ in case.sample.operands] for case in cases]
+
+
+@pytest.mark.parametrize(
+    "cases", chunks({name: case for name, case in CASES.items() if not differentiable(case)})
+)
+def test_jitted(cases: Sequence[Case]) -> None:
+    operands = [x for case in cases for x in case.sample.operands]
+
+    def all_values(*arguments: Any) -> Any:
+        return [values(c, *part) for c, part in zip(cases, split(cases, arguments), strict=True)]
+
+    got = irgrad.compile(all_values)(*operands)
+    for case, mine in zip(cases, got, strict=True):
+        for one, wanted in zip(
+            mine if isinstance(mine, tuple) else (mine,), apply(case, case.sample.operands),
+            strict=True,
+        ):  # fmt: skip
+            assert_near(one, wanted)
+
+
+@pytest.mark.parametrize(
+    "cases", chunks({name: case for name, case in CASES.items() if differentiable(case)})
+)
+def test_jitted_gradient(cases: Sequence[Case]) -> None:
+    operands = [np.asarray(x) for case in cases for x in case.sample.operands]
+    drawn = [weights(apply(case, case.sample.operands)) for case in cases]
+    wanted = [i for i, x in enumerate(operands) if x.dtype.kind == "f"]
+
+    def objective(*arguments: Any) -> Any:
+        return sum(
+            weighted(case, own)(*part)
+            for case, own, part in zip(cases, drawn, split(cases, arguments), strict=True)
+        )
+
+    value, gradients, _ = gradient(objective, operands, wanted)
+    got_value, got = irgrad.compile(objective, argnums=wanted).value_and_grad(*operands)
+    assert_near(got_value, value)
+    for mine, expected in zip(got, gradients, strict=True):
+        assert_near(mine, expected)
+
+
+# What an emitted expression meets in practice, and what it may not trip over.
+REALS = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-3, 7.25, np.inf, -np.inf, np.nan])
+WHOLES = np.array([0, 1, -1, 2, -3, 7, 12, 40])
+TRUTHS = np.array([True, False])
+
+
+def elementwise(arity: int, kinds: str) -> list[Op]:
+    """Return the elementwise ops over so many operands that take dtypes of one of ``kinds``."""
+    return [
+        op
+        for op in OPS.values()
+        if isinstance(op.lowering, Elementwise)
+        and op.samples
+        and len(op.samples[0].operands) == arity
+        and not op.samples[0].params
+        and all(np.asarray(x).dtype.kind in kinds for x in op.samples[0].operands)
+    ]
+
+
+def compiled_expressions(ops: Sequence[Op], arity: int) -> Any:
+    """Return ``run(x, y, out)``, which fills a row of out by the expression of each op."""
+    names = "xyz"[:arity]
+    lines = [f"def run({', '.join(f'{n}s' for n in names)}, out):", "    for i in range(xs.size):"]
+    lines.extend(f"        {n} = {n}s[i]" for n in names)
+    for row, op in enumerate(ops):
+        assert isinstance(op.lowering, Elementwise)
+        lines.append(f"        out[{row}, i] = {op.lowering.expression}")
+    space: dict[str, Any] = {"np": np}
+    exec("\n".join(lines), space)
+    flags = {"reassoc", "contract", "nsz"}  # those of emitted loops
+    return numba.njit(error_model="numpy", fastmath=flags)(space["run"])
+
+
+def tabulated(values: np.ndarray, arity: int) -> list[np.ndarray]:
+    """Return every combination of ``values`` in so many operands."""
+    return [np.ravel(grid) for grid in np.meshgrid(*[values] * arity, indexing="ij")]
+
+
+@pytest.mark.parametrize("arity", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_expressions_give_the_ufuncs_numbers(arity: int, dtype: Any) -> None:
+    """Every expression compiles, with the special values that NumPy gives, in both precisions."""
+    ops = elementwise(arity, "f")
+    grids = [grid.astype(dtype) for grid in tabulated(REALS, arity)]
+    out = np.zeros((len(ops), grids[0].size))
+    compiled_expressions(ops, arity)(*grids, out)
+    tolerance, smallest = (1e-13, 1e-15) if dtype is np.float64 else (3e-6, 1e-7)
+    for op, row in zip(ops, out, strict=True):
+        with np.errstate(all="ignore"):
+            wanted = np.asarray(op.evaluate(*grids)).astype(np.float64)
+        np.testing.assert_allclose(row, wanted, rtol=tolerance, atol=smallest, err_msg=op.name)
+
+
+@pytest.mark.parametrize(("values", "kinds"), [(WHOLES, "i"), (TRUTHS, "b")])
+@pytest.mark.parametrize("arity", [1, 2])
+def test_expressions_of_integers_and_truths(arity: int, values: np.ndarray, kinds: str) -> None:
+    ops = elementwise(arity, kinds)
+    grids = tabulated(values, arity)
+    if kinds == "i" and arity == 2:  # shifts by less than nothing mean nothing
+        grids = [grid[grids[1] >= 0] for grid in grids]
+    out = np.zeros((len(ops), grids[0].size), np.int64)
+    assert ops or (arity, kinds) == (1, "i")
+    if ops:
+        compiled_expressions(ops, arity)(*grids, out)
+    for op, row in zip(ops, out, strict=True):
+        with np.errstate(divide="ignore"):  # whole numbers by 0 are 0
+            wanted = np.asarray(op.evaluate(*grids)).astype(np.int64)
+        np.testing.assert_array_equal(row, wanted, err_msg=op.name)
