@@ -7,6 +7,7 @@ from irgrad.api import compile as compile
 from irgrad.errors import IrgradError as IrgradError
 from irgrad.interpret.draw import draw_graph as draw_graph
 from irgrad.interpret.value import Value as Value
+from irgrad.transforms import custom_vjp as custom_vjp
 from irgrad.transforms import grad as grad
 from irgrad.transforms import hessian as hessian
 from irgrad.transforms import hvp as hvp

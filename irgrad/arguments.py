@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from irgrad.errors import ArgumentError
+from irgrad.errors import ArgumentError, PrecisionWarning
 from irgrad.ir.graph import frozen
 from irgrad.trace.tracer import Tracer
 
@@ -45,6 +46,7 @@ class Call:
     def key(self) -> tuple[Any, ...]:
         """Return what a specialisation is looked up by: all but the sizes."""
         return (
+            self.parameters,
             self.structures,
             tuple((name, _static_key(value)) for name, value in self.static),
             tuple(leaf.rank_key() for leaf in self.leaves),
@@ -191,7 +193,6 @@ class Signature:
                 f"{getattr(self.function, '__name__', 'the function')}: {error}",
                 remedy=f"its parameters are {self._signature}",
             ) from None
-        bound.apply_defaults()
         names: list[str] = []
         values: list[Any] = []
         for name, value in bound.arguments.items():
@@ -223,6 +224,7 @@ class Signature:
         assert self._signature is not None
         positional: list[Any] = []
         keywords: dict[str, Any] = {}
+        gap = False
         for name, parameter in self._signature.parameters.items():
             if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
                 count = 0
@@ -232,7 +234,9 @@ class Signature:
             elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
                 keywords.update(arguments)
                 arguments = {}
-            elif parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            elif name not in arguments:  # not given: the function's own default
+                gap = True
+            elif gap or parameter.kind is inspect.Parameter.KEYWORD_ONLY:
                 keywords[name] = arguments.pop(name)
             else:
                 positional.append(arguments.pop(name))
@@ -242,18 +246,22 @@ class Signature:
 def as_number(value: Any, name: str) -> Any:
     """Return a leaf as what emitted code takes: a contiguous array or a scalar.
 
+    float16 becomes float32, with a warning: no emitted code computes in float16.
+
     Raises: ArgumentError where it is no number.
     """
     if isinstance(value, bool | int | float | complex):
         return value
     if isinstance(value, np.generic):
         if value.dtype == np.float16:
+            _warn_of_half(name)
             return np.float32(value)
         if value.dtype.kind in "buifc":
             return value
     if isinstance(value, np.ndarray) or hasattr(value, "__array__"):
         array = np.asarray(value)
         if array.dtype == np.float16:
+            _warn_of_half(name)
             array = array.astype(np.float32)
         if array.dtype.kind in "buifc" and array.dtype.itemsize <= 16:
             if not array.dtype.isnative:
@@ -265,6 +273,16 @@ def as_number(value: Any, name: str) -> Any:
         f"argument {name!r} holds a {type(value).__name__}, which is no number",
         remedy="pass numbers, arrays of numbers, or containers of them; name anything else in "
         "static_argnames",
+    )
+
+
+def _warn_of_half(name: str) -> None:
+    """Say that float16 is computed in float32; Python shows a warning once for each place."""
+    warnings.warn(
+        f"argument {name!r} is float16: irgrad computes it, and returns results, in float32. "
+        "Convert the argument with .astype(np.float32) to do so knowingly.",
+        PrecisionWarning,
+        stacklevel=2,
     )
 
 

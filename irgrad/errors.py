@@ -88,3 +88,7 @@ class CacheWarning(UserWarning):
 
 class GradientWarning(UserWarning):
     """A gradient that is zero because the output doesn't depend on the argument."""
+
+
+class PrecisionWarning(UserWarning):
+    """Numbers are computed in another precision than they were given in."""

@@ -20,7 +20,9 @@ from irgrad.ir.types import ArrayType
 from irgrad.ops.affine import affine, affine_add, affine_set
 from irgrad.ops.contract import LETTERS, contract
 from irgrad.ops.control import loop
+from irgrad.ops.custom import custom
 from irgrad.ops.create import full, iota, item
+from irgrad.ops.elementwise import multiply
 from irgrad.ops.index import gather, scatter_add, scatter_set
 from irgrad.ops.shape import broadcast, concatenate, reshape, transpose
 from irgrad.ops.sorting import order_statistics, search_sorted
@@ -31,13 +33,13 @@ from irgrad.trace.tracer import Trace
 class Batch:
     """A batch being made in a trace: ``size`` elements at once.
 
-    ``unit`` is a node that is known to be an identity matrix, if there is one.
+    ``diagonals`` are nodes known to be diagonal matrices, with their diagonals (None: ones).
     """
 
     def __init__(self, trace: Trace, size: Dim, unit: Node | None = None) -> None:
         self.trace = trace
         self.size = size
-        self.unit = unit
+        self.diagonals: dict[Node, Node | None] = {} if unit is None else {unit: None}
 
     def record(self, op: Op, *inputs: Node, **params: Any) -> Node:
         """Append a node."""
@@ -108,7 +110,20 @@ def _elementwise(
 ) -> Node:
     rank = node.array_type.rank
     inputs = [batch.aligned(x, is_mapped, rank) for x, is_mapped in zip(operands, mapped, strict=True)]
-    return batch.record(node.op, *inputs, **node.params)
+    made = batch.record(node.op, *inputs, **node.params)
+    if node.op is multiply and rank == 1 and batch.diagonals:
+        _follow_diagonal(batch, made, operands)
+    return made
+
+
+def _follow_diagonal(batch: Batch, made: Node, operands: tuple[Node, ...]) -> None:
+    """Remember that a diagonal matrix times a row, broadcast, is diagonal again."""
+    for matrix, factor in (operands, operands[::-1]):
+        if matrix in batch.diagonals and factor.array_type.shape == (batch.size,):
+            scale = batch.diagonals[matrix]
+            batch.diagonals[made] = (
+                factor if scale is None else batch.record(multiply, scale, factor)
+            )
 
 
 def _reduction(
@@ -201,11 +216,16 @@ def _contract(
 ) -> Node:
     left, right, result = (node.params[key] for key in ("left", "right", "result"))
     letter = next(c for c in LETTERS if c not in left + right)
-    for unit, letters, other, others in (
-        (operands[0], left, operands[1], right), (operands[1], right, operands[0], left)
-    ):  # fmt: skip
-        if unit is batch.unit and letters in others and letters not in result and not all(mapped):
-            return batch.transpose(other, tuple(others.index(c) for c in letters + result))
+    for position, (mine, others) in enumerate(((left, right), (right, left))):
+        matrix, other = operands[position], operands[1 - position]
+        if matrix not in batch.diagonals or all(mapped) or mine in result or mine not in others:
+            continue
+        rows = batch.transpose(other, tuple(others.index(c) for c in mine + result))
+        scale = batch.diagonals[matrix]
+        if scale is None:
+            return rows
+        column = batch.reshape(scale, (batch.size, *(1,) * len(result)))
+        return batch.record(multiply, rows, column)
     return batch.record(
         contract,
         *operands,
@@ -294,6 +314,35 @@ def _kernel(
     made = batch.record(node.op, *_all_stretched(batch, operands, mapped), **node.params)
     wanted = node.array_type.with_shape((batch.size, *node.array_type.shape))
     return made if made.type == wanted else None
+
+
+@_rule(custom)
+def _custom(
+    batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]
+) -> Node:
+    """Make a batch of the rule too."""
+    body: Graph = node.params["body"]
+    trace = Trace(batch.trace.assumptions)
+    inner = Batch(trace, batch.size)
+    became = {
+        x: trace.input(f"x{position}", _batched(batch, x.array_type)).node
+        for position, x in enumerate(body.inputs)
+    }
+    for x in body.nodes:
+        if x not in became:
+            trace.origin = x.origin
+            own = [became[operand] for operand in x.inputs]
+            became[x] = inner.apply(x, own, [True] * len(own))
+    graph = Graph(
+        tuple(trace.inputs), tuple(trace.nodes), tuple(became[x] for x in body.outputs), body.hints
+    )
+    return batch.record(
+        custom, *_all_stretched(batch, operands, mapped), **{**node.params, "body": graph}
+    )
+
+
+def _batched(batch: Batch, type: ArrayType) -> ArrayType:
+    return type.with_shape((batch.size, *type.shape))
 
 
 def _looped(

@@ -4,17 +4,16 @@ from dataclasses import replace
 
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph
-from irgrad.simplify import arithmetic, layout, reductions
+from irgrad.simplify import arithmetic, layout, marks, reductions
 from irgrad.simplify.rewrite import Bodies
 
-__all__ = ["arithmetic", "layout", "reductions", "simplify"]
+__all__ = ["arithmetic", "layout", "marks", "reductions", "simplify"]
 
 
 def simplify(graph: Graph) -> Graph:
     """Return a graph that computes the same as ``graph``: every input kept, dead nodes dropped.
 
-    Passes over the nodes until no rule fires; each is linear in the nodes. Graphs inside control
-    ops are simplified too.
+    One or a few passes over the nodes, each linear. Graphs inside control ops are simplified too.
     """
     assumptions = dims.Assumptions(graph.hints, dict.fromkeys(graph.guards))
     with dims.assuming(assumptions):

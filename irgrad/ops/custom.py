@@ -1,0 +1,84 @@
+"""The op behind ``custom_vjp``: values as they are, with a derivative of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.ir.evaluate import evaluate_body
+from irgrad.ir.graph import Graph
+from irgrad.ir.op import Op, Operand, Source
+from irgrad.ir.types import ArrayType, TupleType
+from irgrad.ops.create import carrier
+
+
+def _type(*types: ArrayType, results: int, wanted: tuple[int, ...], body: Graph) -> TupleType:
+    return types[:results]
+
+
+def _pullback(
+    cotangents: Sequence[Any],
+    outs: Sequence[Any],
+    *operands: Any,
+    results: int,
+    wanted: tuple[int, ...],
+    body: Graph,
+) -> list[Any]:
+    """Run the user's rule on cotangents and on what it reads besides.
+
+    Where it reads a value of the function, it reads this op's result, so that derivatives of the
+    rule obey the rule too.
+    """
+    seeds = [
+        np.zeros_like(out, dtype=node.array_type.dtype) if cotangent is None else cotangent
+        for out, node, cotangent in zip(outs, body.inputs[:results], cotangents, strict=True)
+    ]
+    values = operands[:results]
+    read = operands[len(operands) - (len(body.inputs) - results) :]
+    renewed = [_same(x, values, outs) for x in read]
+    found = _run(body, [*seeds, *renewed])
+    contributions: list[Any] = [None] * len(operands)
+    for position, cotangent in zip(wanted, found, strict=True):
+        contributions[position] = cotangent
+    return contributions
+
+
+def _same(x: Any, values: Sequence[Any], outs: Sequence[Any]) -> Any:
+    """Return the result that is the value ``x``, or else ``x``."""
+    for value, out in zip(values, outs, strict=True):
+        if x is value or (isinstance(x, Operand) and x.node is value.node):
+            return out
+    return x
+
+
+def _run(body: Graph, arguments: Sequence[Any]) -> Sequence[Any]:
+    """Record the nodes of ``body`` where ``arguments`` are traced; evaluate them on numbers."""
+    traced = carrier(*arguments)
+    if not isinstance(traced, Operand):
+        return evaluate_body(body, arguments, {})
+    trace = traced.tape
+    known = {
+        node: argument.node for node, argument in zip(body.inputs, arguments, strict=True)
+    }
+    for node in body.nodes:
+        if node not in known:
+            inputs = tuple(known[operand] for operand in node.inputs)
+            known[node] = trace.record(node.op, inputs, node.params)
+    return [type(traced)(trace, known[node]) for node in body.outputs]
+
+
+custom = Op(
+    name="custom_vjp",
+    evaluate=lambda *operands, results, wanted, body: operands[:results],
+    infer=_type,
+    lowering=Source(),
+    pullback=_pullback,
+)
+"""The first ``results`` operands, as they are. Operands: values, arguments, what the rule reads.
+
+``body`` is the rule: cotangents of the values and what it reads in, the cotangents of the operands
+at ``wanted`` out. It is of no use once derivatives are taken, and the simplifier drops it, so it
+has no place in the registry of ops that are emitted.
+"""

@@ -1,0 +1,14 @@
+"""Marks that only differentiation reads, dropped afterwards."""
+
+from __future__ import annotations
+
+from irgrad.ir.graph import Node
+from irgrad.ops.create import item
+from irgrad.ops.custom import custom
+from irgrad.simplify.rewrite import Build, rule
+
+
+@rule(item, custom)
+def unmark(build: Build, node: Node) -> Node:
+    """item(custom_vjp(y, ...), k) -> y_k. Exact."""
+    return node.inputs[0].inputs[node.params["index"]]

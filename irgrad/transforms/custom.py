@@ -1,0 +1,111 @@
+"""``custom_vjp``: a function with a derivative of the user's own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from irgrad.arguments import flatten, is_traced
+from irgrad.errors import ArgumentError
+from irgrad.inline.custom import inline_custom
+from irgrad.trace.origins import location_here
+from irgrad.trace.tracer import Tracer
+
+
+class custom_vjp:  # noqa: N801 - used as a decorator, by JAX's name
+    """A function whose derivative is given by hand, in reverse.
+
+    Called on numbers it is the function itself. ``nondiff_argnums`` are arguments without a
+    derivative, passed to the backward function first. The rule may itself be differentiated, and
+    forward mode follows from it, provided that it is linear in the cotangent.
+
+    >>> import numpy as np
+    >>> import irgrad
+    >>> @irgrad.custom_vjp
+    ... def clipped(x):
+    ...     return x
+    >>> def forward(x):
+    ...     return clipped(x), None
+    >>> def backward(residuals, cotangent):
+    ...     return (np.clip(cotangent, -1, 1),)
+    >>> clipped.defvjp(forward, backward)
+    >>> irgrad.grad(lambda x: 5 * clipped(x))(2.0)
+    np.float64(1.0)
+    """
+
+    def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
+        if not callable(fun):
+            raise ArgumentError("custom_vjp needs a function", location=location_here())
+        functools.update_wrapper(self, fun, updated=())
+        self.fun = fun
+        self.nondiff_argnums = tuple(nondiff_argnums)
+        self.forward: Callable[..., Any] | None = None
+        self.backward: Callable[..., Any] | None = None
+        self._under_way: list[tuple[Any, Any]] = []
+
+    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
+        """Set the rule.
+
+        fwd: takes the arguments, returns ``(value, residuals)``.
+        bwd: takes the residuals and the cotangent of the value, returns a tuple with the cotangent
+        of each argument, None for zero.
+        """
+        self.forward, self.backward = fwd, bwd
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the function's value."""
+        if not is_traced((args, kwargs)):
+            return self.fun(*args, **kwargs)
+        if kwargs:
+            bound = inspect.signature(self.fun).bind(*args, **kwargs)
+            bound.apply_defaults()
+            if bound.kwargs:
+                raise ArgumentError(
+                    f"custom_vjp of {self._name}: keyword-only arguments have no cotangent",
+                    remedy="make them positional",
+                    location=location_here(),
+                )
+            args = bound.args
+        if self.forward is None or self.backward is None:
+            raise ArgumentError(
+                f"custom_vjp of {self._name} has no rule",
+                remedy="give it one: f.defvjp(forward, backward)",
+                location=location_here(),
+            )
+        key = _identity(args)
+        for known, value in self._under_way:
+            if known == key:
+                return value
+        remembered: list[Any] = []
+
+        def function(*arguments: Any) -> Any:
+            remembered.append(self.fun(*arguments))
+            return remembered[0]
+
+        def forward(*arguments: Any) -> Any:
+            """Run the user's forward function, which mostly calls the function again."""
+            assert self.forward is not None
+            self._under_way.append((key, remembered[0]))
+            try:
+                return self.forward(*arguments)
+            finally:
+                self._under_way.pop()
+
+        return inline_custom(
+            self._name, function, forward, self.backward, args, self.nondiff_argnums
+        )
+
+    @property
+    def _name(self) -> str:
+        return getattr(self.fun, "__qualname__", repr(self.fun))
+
+    def __repr__(self) -> str:
+        return f"<irgrad.custom_vjp of {self._name}>"
+
+
+def _identity(args: tuple[Any, ...]) -> Any:
+    """Return what is equal for two calls with the same traced values."""
+    leaves, structure = flatten(args)
+    return structure, [leaf.node if isinstance(leaf, Tracer) else id(leaf) for leaf in leaves]
