@@ -163,8 +163,10 @@ class Value(NumPyOperand):
                         if type(operand) is not float:
                             break
                         mask += bit
-                    elif kind is int or kind is np.float64:
+                    elif kind is int:
                         operand = float(operand)
+                    elif kind is np.float64:  # keeps gradients floats, and is faster
+                        return self.bind(op, _plain_floats(operands), params)
                     elif kind is not float and kind is not bool:
                         break
                     floats.append(operand)
@@ -235,7 +237,8 @@ class Value(NumPyOperand):
     def relu(self) -> Any:
         """Return max(x, 0), whose derivative at 0 is 0."""
         result = METHODS["relu"](self)
-        result._symbol = "relu"
+        if isinstance(result, Value):
+            result._symbol = "relu"
         return result
 
     def copy(self) -> Value:
@@ -412,6 +415,10 @@ def _masked(order: list[Value]) -> set[int]:
         if op is not None and (op.selects or id(value) in masked):
             masked.update([id(x) for x in value._operands if isinstance(x, Value)])
     return masked
+
+
+def _plain_floats(operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([float(x) if type(x) is np.float64 else x for x in operands])
 
 
 def _data(operand: Any) -> Any:

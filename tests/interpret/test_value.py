@@ -216,6 +216,7 @@ def test_whole_numbers_have_no_derivative():
     assert counts.dtype == np.array([1, 2, 3]).dtype
     np.testing.assert_array_equal(counts // 2, [0, 1, 1])
     np.testing.assert_array_equal(counts % 2, [1, 0, 1])
+    np.testing.assert_array_equal(Value(np.array([-1, 2])).relu(), [0, 2])
     with pytest.raises(DifferentiationError, match="has no derivative"):
         np.sum(counts * 0.5).backward()
     with pytest.raises(DifferentiationError, match="one real number"):
