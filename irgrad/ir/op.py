@@ -28,10 +28,23 @@ class Elementwise:
     """One expression per element over operands named ``x``, ``y``, ``z``, in Python's grammar.
 
     ``vector_math`` names the kernel of the vector-math library that computes it in loops.
+    ``literal_x`` and ``literal_y`` are simpler expressions for where that operand is a number
+    known to be no NaN.
     """
 
     expression: str
     vector_math: str | None = None
+    literal_x: str | None = None
+    literal_y: str | None = None
+
+    def expression_for(self, operands: Sequence[float | None]) -> str:
+        """Return the expression; ``operands`` are the numbers of those that are known."""
+        known = [operand is not None and operand == operand for operand in operands]
+        if len(known) == 2 and known[1] and self.literal_y is not None:
+            return self.literal_y
+        if len(known) == 2 and known[0] and self.literal_x is not None:
+            return self.literal_x
+        return self.expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +90,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A function of its own in the emitted file: ``function(*operands, *results)``.
+    """A function of its own in the emitted file: ``function(*operands, *results, *arguments)``.
 
     ``source`` is its text: a plain ``def`` over contiguous arrays that fills the results in place,
-    in the Python that numba compiles. Params that the text needs are its last arguments, in the
-    order of ``arguments``.
+    in the Python that numba compiles. ``arguments`` names the params that the text needs.
     """
 
     function: str
     source: str
     arguments: tuple[str, ...] = ()
+    core: int = 1
+    """How many trailing axes it acts on; the leading ones are collapsed into one batch axis."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,8 @@ maximum = elementwise(
     np.maximum,
     # A NaN on either side wins, as in NumPy.
     emit="x if (x >= y) | (x != x) else y",
+    literal_x="x if y < x else y",
+    literal_y="y if x < y else x",
     partials=lambda out, x, y: (winning(x, y), winning(y, x)),
     samples=(
         *binary((-2, 2), (-3, 3.1)),
@@ -196,6 +198,8 @@ maximum = elementwise(
 minimum = elementwise(
     np.minimum,
     emit="x if (x <= y) | (x != x) else y",
+    literal_x="x if y > x else y",
+    literal_y="y if x > y else x",
     partials=lambda out, x, y: (winning(y, x), winning(x, y)),
     samples=(
         *binary((-2, 2), (-3, 3.1)),

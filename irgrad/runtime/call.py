@@ -12,6 +12,7 @@ import numpy as np
 from irgrad.emit.module import EmittedModule
 from irgrad.ir.types import ArrayType
 from irgrad.runtime.load import load_module
+from irgrad.runtime.memory import keep_freed_memory
 
 _compiling = threading.Lock()
 
@@ -32,6 +33,7 @@ def executable(
     function = getattr(load_module(module.source, module.digest, jit=jit), name)
     if not jit:
         return Executable(_plain(function, inputs), 0, 0)
+    keep_freed_memory()
     signature = tuple(_numba_type(type) for type in inputs)
     with _compiling:
         before = _counts(function)

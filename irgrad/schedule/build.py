@@ -13,9 +13,11 @@ from irgrad.ir import op as lowerings
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Graph, Node
 from irgrad.ops import create
+from irgrad.ops.control import loop
 from irgrad.ops.index import gather, scatter_add, scatter_set
 from irgrad.ops.shape import concatenate, reshape
 from irgrad.ops.views import strided_add, strided_set
+from irgrad.schedule.loops import is_begin
 from irgrad.schedule.products import product_unit
 from irgrad.schedule.units import (
     Kernel,
@@ -131,9 +133,9 @@ def _elementwise(builder: Builder, node: Node) -> None:
     if node.op is create.convert:
         term = Term(_conversion(node.array_type.dtype), tuple(operands), node.array_type.dtype)
     else:
-        term = Term(
-            lowering.expression, tuple(operands), node.array_type.dtype, lowering.vector_math
-        )
+        known = [operand.value if isinstance(operand, Number) else None for operand in operands]
+        expression = lowering.expression_for(known)
+        term = Term(expression, tuple(operands), node.array_type.dtype, lowering.vector_math)
     builder.units.append(Kernel(node, domain_of(shape), indices, term))
     builder.stored.add(node)
 
@@ -289,7 +291,21 @@ def _contraction(builder: Builder, node: Node) -> None:
     builder.stored.add(node)
 
 
+def _control(builder: Builder, node: Node) -> None:
+    if node.op is not loop:
+        raise InternalError(f"the back end has no lowering for {node.op.name}")
+    for operand in node.inputs:
+        if not is_begin(operand) and operand.op is not create.constant:
+            builder.whole(operand)
+    builder.units.append(Routine(node, "loop", node.inputs, builder.readers))
+    builder.stored.add(node)
+
+
 def _item(builder: Builder, node: Node) -> None:
+    if isinstance(node.inputs[0].op.lowering, lowerings.Control):
+        builder.units.append(Routine(node, "loop_item", (node.inputs[0],)))
+        builder.stored.add(node)
+        return
     builder.units.append(Routine(node, "item", (node.inputs[0],), node.params["index"]))
     builder.stored.add(node)
 
@@ -312,5 +328,6 @@ _LOWERINGS = {
     lowerings.View: _view,
     lowerings.Write: _write,
     lowerings.Kernel: _opaque,
+    lowerings.Control: _control,
     lowerings.Contraction: _contraction,
 }

@@ -214,12 +214,15 @@ def _in_order(groups: Sequence[_Group]) -> list[_Group]:
 
 def _shares(maker: Unit, unit: Kernel, reads: list[Read] | None, depth: int) -> bool:
     """Tell whether ``unit`` can run in the same iteration of the loop at ``depth`` as ``maker``."""
-    if reads is None:  # both write parts of the same memory
+    if reads is None:
+        # Both add to parts of the same memory. Parts that are shifted against each other stay in
+        # loops of their own: overlapping reads and writes in one loop can't be vectorised.
         return (
             isinstance(maker, Kernel)
             and isinstance(unit, Kernel)
             and maker.fold is not None
             and maker.fold == unit.fold
+            and maker.write == unit.write
         )
     if isinstance(maker, Kernel) and maker.inplace is not None:
         return False

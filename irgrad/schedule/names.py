@@ -54,6 +54,10 @@ class Names:
         if node not in self._names:
             self._names[node] = self.fresh(wished)
 
+    def share(self, node: Node, name: str) -> None:
+        """Let a node have the name of another whose memory it goes on using."""
+        self._names[node] = name
+
     def of(self, node: Node) -> str:
         """Return the name of a node's value: the op and the node's number."""
         name = self._names.get(node)

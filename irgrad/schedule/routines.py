@@ -8,8 +8,10 @@ from typing import Any, Protocol
 from irgrad.errors import InternalError
 from irgrad.ir import dims, loops
 from irgrad.ir.dims import Shape
-from irgrad.ir.graph import Node
+from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Kernel as OpaqueKernel
+from irgrad.ops.create import constant
+from irgrad.schedule.loops import lower_loop
 from irgrad.schedule.names import Names
 from irgrad.schedule.storage import Place
 from irgrad.schedule.units import Routine
@@ -25,6 +27,7 @@ CHECK_INDEX = '''def check_index(index, size):
 class Context(Protocol):
     """The part of the lowering that routines need."""
 
+    graph: Graph
     names: Names
     numbers: Mapping[Node, int]
     places: Mapping[Node, Place]
@@ -150,6 +153,30 @@ def _item(context: Context, routine: Routine) -> list[loops.Statement]:
     return []
 
 
+def _loop(context: Context, routine: Routine) -> list[loops.Statement]:
+    node = routine.node
+
+    def value(operand: Node) -> Any:
+        if operand.op is constant:
+            return loops.Literal(operand.params["value"], operand.array_type.dtype)
+        array = _array(context, operand)
+        return array if operand.array_type.rank else loops.Name(array)
+
+    return lower_loop(
+        context.names,
+        context.allocations,
+        node,
+        routine.detail,
+        context.numbers[node],
+        context.graph.outputs,
+        value,
+    )
+
+
+def _loop_item(context: Context, routine: Routine) -> list[loops.Statement]:
+    return []
+
+
 _ROUTINES: dict[str, Callable[[Context, Routine], list[loops.Statement]]] = {
     "dot": _dot,
     "copy": _copy,
@@ -157,4 +184,6 @@ _ROUTINES: dict[str, Callable[[Context, Routine], list[loops.Statement]]] = {
     "bounds": _bounds,
     "kernel": _opaque,
     "item": _item,
+    "loop": _loop,
+    "loop_item": _loop_item,
 }

@@ -55,7 +55,11 @@ def _unrolled(statements: Sequence[loops.Statement], inside: bool) -> list[loops
 
 
 def _is_flat(body: Sequence[loops.Statement]) -> bool:
-    return all(isinstance(part, loops.Let | loops.Store | loops.Accumulate) for part in body)
+    return all(
+        isinstance(part, loops.Store | loops.Accumulate)
+        or (isinstance(part, loops.Let) and not part.again)
+        for part in body
+    )
 
 
 def _written_out(
@@ -155,9 +159,14 @@ def _aliases(
 ) -> dict[tuple[str, int], str]:
     """Return the elements of scratch that only ever hold a local variable, by array and index."""
     held: dict[tuple[str, int], list[str | None]] = {}
+    carried = {p.name for p in _parts(statements) if isinstance(p, loops.Let) and p.again}
     for part in _parts(statements):
         if isinstance(part, loops.Store) and part.array in scratch:
-            plain = isinstance(part.expression, loops.Name) and not part.template
+            plain = (
+                isinstance(part.expression, loops.Name)
+                and not part.template
+                and part.expression.name not in carried
+            )
             held.setdefault((part.array, part.indices[0]), []).append(
                 part.expression.name if plain else None  # type: ignore[union-attr]
             )
