@@ -63,11 +63,12 @@ Expression = Name | Literal | SizeValue | Load | Apply
 
 @dataclass(frozen=True, slots=True)
 class Let:
-    """``name = expression``."""
+    """``name = expression``; ``again`` where the variable has a value already."""
 
     name: str
     expression: Expression
     nodes: tuple[int, ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

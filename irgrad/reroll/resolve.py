@@ -89,9 +89,16 @@ class Resolver:
         return found
 
     def keep(self) -> None:
-        """Find out which values of which statements the tapes must keep."""
-        if not self.tape_reads:
-            return
+        """Find out which values the tapes must keep; forget carries that others stand in for."""
+        if self.tape_reads:
+            self._keep_reads()
+        for loop, carries in self.carries.items():
+            begun = {carry.source for carry in carries if carry.initial is not None}
+            self.carries[loop] = [
+                carry for carry in carries if carry.initial is not None or carry.source not in begun
+            ]
+
+    def _keep_reads(self) -> None:
         made = np.unique(np.concatenate([read.made for read in self.tape_reads]))
         owners = self.owners.owner[made]
         order = np.argsort(owners, kind="stable")

@@ -1,0 +1,443 @@
+"""Lowering of ``loop`` nodes whose bodies compute with numbers: nests of plain statements.
+
+Arrays in such bodies are read and written an element at a time, in place. Every write comes after
+the reads of what it replaces, so no version of an array but the last is ever needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from irgrad.ir import dims, loops
+from irgrad.ir.dims import Dim
+from irgrad.ir.graph import Graph, Node
+from irgrad.ir.op import Elementwise, Write
+from irgrad.ops import create
+from irgrad.ops.control import loop
+from irgrad.ops.index import gather
+from irgrad.ops.views import strided, strided_add, strided_set
+from irgrad.schedule.names import Names
+from irgrad.schedule.units import variable
+
+LONGEST = 8
+"""Operations up to which a number that is used once is written where it is used."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """The names and the allocations of the function a loop stands in."""
+
+    names: Names
+    allocations: list[loops.Statement]
+
+
+def has_numbers_alone(graph: Graph) -> bool:
+    """Tell whether the bodies of all loops of a graph can be lowered here."""
+    stack = [node.params["body"] for node in graph.nodes if node.op is loop]
+    while stack:
+        body = stack.pop()
+        for node in body.nodes:
+            if node.op is loop:
+                stack.append(node.params["body"])
+            elif not _is_plain(node):
+                return False
+        if not _writes_last(body):
+            return False
+    return True
+
+
+def _is_plain(node: Node) -> bool:
+    op = node.op
+    if op in (create.input_, create.constant, create.size, create.full, strided):
+        return True
+    if op is create.item:
+        return node.inputs[0].op is loop
+    if op in (strided_set, strided_add):
+        return True
+    if op is gather:  # by a table of the re-roller's own, whose indices are in range
+        return node.origin is None and node.array_type.rank == 0
+    return isinstance(op.lowering, Elementwise) and node.array_type.rank == 0
+
+
+def _writes_last(body: Graph) -> bool:
+    """Tell whether each version of an array is written at most once, after all reads of it."""
+    position = {node: number for number, node in enumerate(body.nodes)}
+    outputs = set(body.outputs)
+    readers = body.consumers()
+    for node in body.nodes:
+        for target in _overwritten(node):
+            last = max(
+                (position[reader] for reader in readers[target] if reader.op is not strided
+                 or reader.array_type.rank), default=0,
+            )  # fmt: skip
+            writers = [reader for reader in readers[target] if target in _overwritten(reader)]
+            if target in outputs or len(writers) > 1 or last > position[node]:
+                return False
+            if node.inputs.count(target) > 1:
+                return False
+    return all(
+        _origin(end) in (start, None) or not end.array_type.rank
+        for start, end in zip(body.inputs, body.outputs, strict=False)
+    )
+
+
+def _origin(node: Node) -> Node | None:
+    """Return the input whose memory an array is in, None where it is none's."""
+    while node.op is not create.input_:
+        if isinstance(node.op.lowering, Write):
+            node = node.inputs[0]
+        elif node.op is create.item:
+            node = node.inputs[0].inputs[node.params["index"]]
+        else:
+            return None
+    return node
+
+
+def _overwritten(node: Node) -> list[Node]:
+    """Return the arrays whose memory a node goes on writing."""
+    if isinstance(node.op.lowering, Write):
+        return [node.inputs[0]]
+    if node.op is loop:
+        states = node.params["carries"] + node.params["tapes"]
+        return [n for n in node.inputs[:states] if n.array_type.rank and n.op is not create.full]
+    return []
+
+
+@dataclass
+class Nest:
+    """The statements of one body, and what each node of it is: an expression, or an array's name.
+
+    ``where`` gives loop variables of the graph as sizes over the emitted ones; ``changing`` are
+    the arrays and numbers that statements change, so that a read of them can't be put off.
+    """
+
+    around: Around
+    number: int
+    depth: int
+    where: dict[str, Dim]
+    changing: set[str]
+    values: dict[Node, Any]
+    statements: list[loops.Statement] = field(default_factory=list)
+    readers: dict[Node, list[Node]] = field(default_factory=dict)
+    unread: dict[Node, list[Node]] = field(default_factory=dict)
+
+    def size(self, dim: Dim) -> Dim:
+        """Return a size or an index over the emitted loop variables."""
+        return dims.substitute(dim, self.where)
+
+    def body(self, graph: Graph) -> None:
+        """Add the statements of a graph."""
+        self.readers = graph.consumers()
+        for node in graph.nodes:
+            if node not in self.values and (self.readers[node] or node in graph.outputs):
+                self.node(node, node in graph.outputs)
+
+    def node(self, node: Node, is_output: bool) -> None:
+        """Add what one node does."""
+        op = node.op
+        if op is create.constant:
+            self.values[node] = loops.Literal(node.params["value"], node.array_type.dtype)
+        elif op is create.size:
+            self.values[node] = loops.SizeValue(self.size(node.params["dim"]), node.params["dtype"])
+        elif op is create.full:
+            if node.array_type.rank and not _begins_tapes(node, self.readers[node]):
+                self.values[node] = self.filled(node)
+            elif not node.array_type.rank:
+                self.values[node] = self.values[node.inputs[0]]
+        elif op is strided:
+            self.read(node)
+        elif op is gather:
+            array = self.values[node.inputs[0]]
+            self.keep(node, loops.Load(array, tuple(self.values[i] for i in node.inputs[1:])))
+        elif isinstance(op.lowering, Write):
+            self.write(node)
+        elif op is loop:
+            lower_nest(self, node, self.readers[node])
+        elif op is not create.item:
+            self.keep(node, self.applied(node), is_output)
+
+    def applied(self, node: Node) -> loops.Expression:
+        """Return the expression of an elementwise op on numbers."""
+        lowering = node.op.lowering
+        assert isinstance(lowering, Elementwise)
+        dtype = node.array_type.dtype
+        operands = tuple(self.values[operand] for operand in node.inputs)
+        template = lowering.expression
+        if node.op is create.convert:
+            template = "x != 0" if dtype.kind == "b" else f"np.{dtype.name}(x)"
+        return loops.Apply(template, operands, dtype)
+
+    def keep(self, node: Node, expression: loops.Expression, is_output: bool = False) -> None:
+        """Give a number a name, unless it is used once and can be written there."""
+        once = len(self.readers[node]) == 1 and not is_output
+        reader = self.readers[node][0] if once else None
+        inside = reader is not None and reader.op is loop
+        if once and not inside and not self.changes(expression) and _weight(expression) <= LONGEST:
+            self.values[node] = expression
+            return
+        name = self.around.names.fresh(f"{node.op.name}_{self.number}")
+        self.values[node] = loops.Name(name)
+        self.statements.append(loops.Let(name, expression, (self.number,)))
+
+    def changes(self, expression: loops.Expression) -> bool:
+        """Tell whether an expression reads what statements of this body may change."""
+        return any(
+            isinstance(part, loops.Load) and part.array in self.changing
+            for part in _parts(expression)
+        )
+
+    def place(self, params: Mapping[str, Any]) -> tuple[Dim, ...]:
+        """Return the indices of an element of a strided part that is one."""
+        return tuple(self.size(start) for start in params["starts"])
+
+    def read(self, node: Node) -> None:
+        """Read an element, or name a part of an array."""
+        array = self.values[node.inputs[0]]
+        params = node.params
+        if node.array_type.rank == 0:
+            self.keep(node, loops.Load(array, self.place(params)))
+            return
+        slices: list[loops.AxisSlice | None] = []
+        for axis, start in enumerate(self.place(params)):
+            step = 0 if axis in params["dropped"] else params["steps"][axis]
+            slices.append(loops.AxisSlice(start, self.size(params["sizes"][axis]), step))
+        name = self.around.names.view(array)
+        if array in self.changing:
+            self.changing.add(name)
+        self.values[node] = name
+        self.statements.append(loops.Slice(name, array, tuple(slices)))
+
+    def settle_reads(self, array: Node) -> None:
+        """Read now what else is to be read of an array that is about to change."""
+        for reader in self.readers[array]:
+            if reader.op is strided and reader not in self.values:
+                self.node(reader, False)
+
+    def write(self, node: Node) -> None:
+        """Write or add to an element, or to a part one element at a time."""
+        target, update = node.inputs
+        self.settle_reads(target)
+        array = self.values[target]
+        params = node.params
+        template = "x + y" if node.op is strided_add else ""
+        shape = update.array_type.shape
+        value = self.values[update]
+        inner = [variable(self.depth + axis) for axis in range(len(shape))]
+        remaining = iter(inner)
+        indices = tuple(
+            start if axis in params["dropped"] else start + params["steps"][axis] * next(remaining)
+            for axis, start in enumerate(self.place(params))
+        )
+        expression = loops.Load(value, tuple(inner)) if shape else value
+        statement: loops.Statement = loops.Store(
+            array, indices, expression, (self.number,), template
+        )
+        for axis in reversed(range(len(shape))):
+            name = next(iter(dims.symbols(inner[axis])))
+            statement = loops.Loop(name, self.size(shape[axis]), (statement,))
+        self.statements.append(statement)
+        self.values[node] = array
+
+    def filled(self, node: Node) -> str:
+        """Return the name of an array filled anew each time the body runs."""
+        name = self.array(node.op.name, node)
+        literal = self.values[node.inputs[0]]
+        assert isinstance(literal, loops.Literal)
+        self.statements.append(loops.Fill(name, literal.value, literal.dtype))
+        return name
+
+    def array(self, wished: str, node: Node) -> str:
+        """Allocate an array: before all loops, where its shape doesn't depend on them."""
+        name = self.around.names.fresh(f"{wished}_{self.number}")
+        self.allocate(name, node)
+        return name
+
+    def allocate(self, name: str, node: Node) -> None:
+        """Give an array its memory, and let reads of it stay before writes."""
+        type = node.array_type
+        shape = tuple(self.size(dim) for dim in type.shape)
+        varies = any(s.startswith("@") for dim in shape for s in dims.symbols(dim))
+        into = self.statements if varies else self.around.allocations
+        into.append(loops.Allocate(name, shape, type.dtype))
+        self.changing.add(name)
+
+
+def _begins_tapes(node: Node, readers: Sequence[Node]) -> bool:
+    """Tell whether a fill is only what tapes hold at first, which counts for nothing."""
+    return all(
+        reader.op is loop
+        and node not in reader.inputs[: reader.params["carries"]]
+        and node not in reader.inputs[reader.params["carries"] + reader.params["tapes"] :]
+        for reader in readers
+    )
+
+
+def lower_loop(
+    names: Names,
+    allocations: list[loops.Statement],
+    node: Node,
+    readers: Mapping[Node, Sequence[Node]],
+    number: int,
+    outputs: Sequence[Node],
+    value: Callable[[Node], Any],
+) -> list[loops.Statement]:
+    """Return the statements of a loop that stands in no other; ``value`` gives its operands.
+
+    Its results get the names that ``names`` has for its items.
+    """
+    params = node.params
+    states = params["carries"] + params["tapes"]
+    nest = Nest(Around(names, allocations), number, 0, {}, set(), {})
+    nest.values = {operand: value(operand) for operand in node.inputs if not is_begin(operand)}
+    picked = {item.params["index"]: item for item in readers[node] if item.op is create.item}
+    homes: list[str] = []
+    for position, operand in enumerate(node.inputs[:states]):
+        item = picked.get(position)
+        is_tape = position >= params["carries"]
+        type = operand.array_type
+        alone = is_tape or len(readers[operand]) == 1
+        goes_on = operand.op is create.item and operand.inputs[0].op is loop and type.rank
+        if goes_on and alone and operand not in outputs and item not in outputs:
+            home = nest.values[operand]
+            if item is not None:
+                names.share(item, home)
+        else:
+            home = names.of(item) if item is not None else names.fresh(f"loop_{number}")
+            if not type.rank:
+                nest.statements.append(loops.Let(home, nest.values[operand], (number,)))
+            else:
+                nest.allocate(home, operand)
+                if not is_begin(operand):
+                    nest.statements.append(loops.Copy(home, nest.values[operand]))
+                elif not is_tape:
+                    fill = operand.inputs[0].params["value"]
+                    nest.statements.append(loops.Fill(home, fill, type.dtype))
+        homes.append(home)
+    for operand in node.inputs[states:]:
+        if is_begin(operand) and operand not in nest.values:
+            nest.values[operand] = nest.array("full", operand)
+            fill = operand.inputs[0].params["value"]
+            nest.statements.append(loops.Fill(nest.values[operand], fill, operand.array_type.dtype))
+    run_nest(nest, node, homes)
+    return nest.statements
+
+
+def is_begin(node: Node) -> bool:
+    """Tell whether an array is a fill with a constant, which needs no memory of its own."""
+    return (
+        node.op is create.full
+        and bool(node.array_type.rank)
+        and node.inputs[0].op is create.constant
+    )
+
+
+def lower_nest(nest: Nest, node: Node, items: Sequence[Node]) -> None:
+    """Add the statements of a loop to those of the body it stands in."""
+    params = node.params
+    body: Graph = params["body"]
+    carries = params["carries"]
+    states = carries + params["tapes"]
+    picked = {item.params["index"]: item for item in items if item.op is create.item}
+    names: list[str] = []
+    for position, operand in enumerate(node.inputs[:states]):
+        value = nest.values.get(operand)
+        if not operand.array_type.rank:
+            name = nest.around.names.fresh(f"carry_{nest.number}")
+            nest.statements.append(loops.Let(name, value, (nest.number,)))
+        elif operand.op is not create.full:
+            nest.settle_reads(operand)
+            name = value
+        elif position >= carries:
+            name = nest.array("tape", operand)
+        elif len(nest.readers[operand]) == 1:
+            name = value
+        else:
+            name = nest.array("carry", operand)
+            nest.statements.append(loops.Copy(name, value))
+        names.append(name)
+    run_nest(nest, node, names)
+    for position, item in picked.items():
+        is_array = bool(item.array_type.rank)
+        nest.values[item] = names[position] if is_array else loops.Name(names[position])
+
+
+def run_nest(nest: Nest, node: Node, names: Sequence[str]) -> None:
+    """Add the loop itself, whose states are the variables and arrays ``names``."""
+    params = node.params
+    body: Graph = params["body"]
+    trips = nest.size(params["trips"])
+    counter = variable(nest.depth)
+    step = trips - 1 - counter if params["reverse"] else counter
+    values: dict[Node, Any] = {}
+    for position, inside in enumerate(body.inputs):
+        if position >= len(names):
+            values[inside] = nest.values[node.inputs[position]]
+        elif inside.array_type.rank:
+            values[inside] = names[position]
+        else:
+            values[inside] = loops.Name(names[position])
+    changing = nest.changing | {
+        name for name, inside in zip(names, body.inputs, strict=False) if inside.array_type.rank
+    }
+    inner = Nest(
+        nest.around, nest.number, nest.depth + 1, {**nest.where, params["index"]: step},
+        changing, values,
+    )  # fmt: skip
+    inner.body(body)
+    numbers = [
+        (name, inner.values[end])
+        for name, end in zip(names, body.outputs, strict=True)
+        if not end.array_type.rank
+    ]
+    inner.statements.extend(_assigned(inner, numbers))
+    for name, end in zip(names, body.outputs, strict=True):
+        if end.array_type.rank and inner.values[end] != name:
+            inner.statements.append(loops.Copy(name, inner.values[end]))
+    name = next(iter(dims.symbols(counter)))
+    nest.statements.append(loops.Loop(name, trips, tuple(inner.statements)))
+
+
+def _assigned(nest: Nest, numbers: Sequence[tuple[str, Any]]) -> Iterator[loops.Statement]:
+    """Yield assignments that take effect together."""
+    waiting = [(name, e) for name, e in numbers if e != loops.Name(name)]
+    while waiting:
+        free = next(
+            (
+                position
+                for position, (name, _) in enumerate(waiting)
+                if not any(
+                    _reads(e, name) for other, (_, e) in enumerate(waiting) if other != position
+                )
+            ),
+            None,
+        )
+        if free is None:  # they change places
+            kept = [nest.around.names.fresh(f"{name}_next") for name, _ in waiting]
+            for name, (_, expression) in zip(kept, waiting, strict=True):
+                yield loops.Let(name, expression, (nest.number,), again=True)
+            for name, (state, _) in zip(kept, waiting, strict=True):
+                yield loops.Let(state, loops.Name(name), again=True)
+            return
+        name, expression = waiting.pop(free)
+        yield loops.Let(name, expression, (nest.number,), again=True)
+
+
+def _reads(expression: loops.Expression, name: str) -> bool:
+    return any(part == loops.Name(name) for part in _parts(expression))
+
+
+def _parts(expression: loops.Expression) -> Iterator[loops.Expression]:
+    stack: list[Any] = [expression]
+    while stack:
+        part = stack.pop()
+        yield part
+        if isinstance(part, loops.Apply):
+            stack.extend(part.operands)
+        elif isinstance(part, loops.Load):
+            stack.extend(i for i in part.indices if not isinstance(i, int | dims.Size))
+
+
+def _weight(expression: loops.Expression) -> int:
+    return sum(1 for _ in _parts(expression))
