@@ -97,7 +97,7 @@ def _param(value: Any, nested: list[Graph]) -> str:
         inner = ", ".join(_param(item, nested) for item in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, Mapping):
-        items = (f"{ascii(key)}: {_param(value[key], nested)}" for key in sorted(value))
+        items = (f"{key!a}: {_param(value[key], nested)}" for key in sorted(value))
         return "{" + ", ".join(items) + "}"
     if is_dataclass(value) and not isinstance(value, type):
         if isinstance(value, ArrayType):

@@ -27,21 +27,21 @@ class Factored(NamedTuple):
 
 def is_light(factor: Node, rest: Node) -> bool:
     """Tell whether ``factor`` costs little beside ``rest``: a scalar beside an array, say."""
-    if rest.array_type.shape:
-        return not factor.array_type.shape
-    return factor.op is constant and rest.op is not constant
+    if factor.op is constant:
+        return rest.op is not constant
+    return not factor.array_type.shape and bool(rest.array_type.shape)
 
 
 def factored(node: Node) -> Factored | None:
     """Take ``node`` apart where it is a light factor times, or under, something heavier."""
-    if node.op is multiply:
-        x, y = node.inputs
-        if is_light(x, y):
-            return Factored(multiply, x, y)
-        if is_light(y, x):
-            return Factored(multiply, y, x)
-    elif node.op is divide and is_light(node.inputs[1], node.inputs[0]):
-        return Factored(divide, node.inputs[1], node.inputs[0])
+    op = node.op
+    if op is not multiply and op is not divide:
+        return None
+    x, y = node.inputs
+    if is_light(y, x):
+        return Factored(op, y, x)
+    if op is multiply and is_light(x, y):
+        return Factored(op, x, y)
     return None
 
 
@@ -51,7 +51,7 @@ def scaled(build: Build, op: Op, rest: Node, factor: Node) -> Node:
 
 
 def reassociates(node: Node) -> bool:
-    """Tell whether products of the node's dtype may be regrouped: inexact ones, not truth values."""
+    """Tell whether products of the node's dtype may be regrouped: those of inexact numbers."""
     return node.array_type.dtype.kind in "fc"
 
 

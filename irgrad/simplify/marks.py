@@ -11,4 +11,5 @@ from irgrad.simplify.rewrite import Build, rule
 @rule(item, custom)
 def unmark(build: Build, node: Node) -> Node:
     """item(custom_vjp(y, ...), k) -> y_k. Exact."""
-    return node.inputs[0].inputs[node.params["index"]]
+    index: int = node.params["index"]
+    return node.inputs[0].inputs[index]

@@ -194,13 +194,11 @@ def contract_of_copies(build: Build, node: Node) -> Node | None:
     """
     if not reassociates(node):
         return None
-    for place, (side, other) in enumerate((("left", "right"), ("right", "left"))):
-        if node.inputs[place].op is full or node.inputs[place].op is broadcast:
-            x = node.inputs[place].inputs[0]
-            repeated = node.inputs[place].array_type.shape
-            letters = node.params[side]
-            break
-    y, y_letters, result = node.inputs[1 - place], node.params[other], node.params["result"]
+    place = 0 if node.inputs[0].op is full or node.inputs[0].op is broadcast else 1
+    copies, y = node.inputs[place], node.inputs[1 - place]
+    sides = node.params["left"], node.params["right"]
+    letters, y_letters, result = sides[place], sides[1 - place], node.params["result"]
+    x, repeated = copies.inputs[0], copies.array_type.shape
     own = x.array_type.shape
     extra = len(repeated) - len(own)
     x_letters = "".join(

@@ -15,13 +15,12 @@ what is exact.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import InternalError
 from irgrad.ir.dims import Dim
 from irgrad.ir.graph import NO_PARAMS, Graph, Node
 from irgrad.ir.op import Control, Elementwise, Op
@@ -36,7 +35,7 @@ _WHEN: dict[Op, dict[Op, list[Rule]]] = {}
 _ELEMENTWISE_WHEN: dict[Op, list[Rule]] = {}
 
 _MOST_PASSES = 6
-"""A bound only: the rules settle in two or three passes."""
+"""A bound only: the rules settle in one or two passes."""
 
 _DEEPEST = 24
 """How many rules may be at work inside one another; deeper, nodes are made as they stand."""
@@ -95,12 +94,14 @@ def _table(op: Op) -> Table:
 class Build:
     """A graph under construction, of nodes that are already simplified."""
 
-    def __init__(self, nested: bool = False) -> None:
-        self.nested = nested
+    def __init__(self) -> None:
         self.nodes: list[Node] = []
-        self.fired = 0
+        self.shared: set[Node] = set()
+        """Nodes that rules were told are read more than once."""
+        self.deep = False
+        """Whether rules were left out lest they run too deep inside one another."""
         self._known: dict[Any, Node] = {}
-        self.told: dict[Node, int] = {}
+        self._uses: dict[Node, int] = {}
         self._memory: dict[Any, Any] = {}
         self._origin: Origin | None = None
         self._depth = 0
@@ -116,7 +117,9 @@ class Build:
 
     def size(self, dim: Dim, dtype: np.dtype) -> Node:
         """Return a size as a number."""
-        return self.constant(dim, dtype) if isinstance(dim, int) else self(size, dim=dim, dtype=dtype)
+        if isinstance(dim, int):
+            return self.constant(dim, dtype)
+        return self(size, dim=dim, dtype=dtype)
 
     def filled(self, value: Any, like: Node) -> Node:
         """Return ``value`` everywhere, with the type of ``like``."""
@@ -125,7 +128,10 @@ class Build:
 
     def uses(self, node: Node) -> int:
         """Return how often the graph being simplified reads what became ``node``."""
-        return self.told.get(node, 1)
+        count = self._uses.get(node, 1)
+        if count > 1:
+            self.shared.add(node)
+        return count
 
     def memory(self, node: Node, find: Callable[[Node], Any]) -> Any:
         """Return ``find(node)``, computed once a node."""
@@ -137,21 +143,22 @@ class Build:
     def take_input(self, node: Node, uses: int) -> None:
         """Take over an input."""
         self.nodes.append(node)
-        self.told[node] = uses
+        self._uses[node] = uses
 
-    def take(self, node: Node, inputs: tuple[Node, ...], uses: int, settled: bool) -> Node:
+    def take(self, node: Node, inputs: tuple[Node, ...], uses: int) -> Node:
         """Return what stands for a node of the old graph, whose operands became ``inputs``."""
         if inputs != node.inputs:
             node = Node(node.op, inputs, node.params, node.type, node.origin)
-        result = self.make(node, settled)
-        self.told[result] = self.told.get(result, 0) + uses
+        result = self.make(node)
+        self._uses[result] = self._uses.get(result, 0) + uses
         return result
 
-    def make(self, node: Node, settled: bool = False) -> Node:
-        """Return ``node``, an equal one that is there already, or what a rule makes of it.
+    def less_shared(self, uses: Mapping[Node, int]) -> bool:
+        """Tell whether some node that held a rule back is read less often now."""
+        return any(uses.get(node, 0) < self._uses[node] for node in self.shared)
 
-        No rule fits a ``settled`` node.
-        """
+    def make(self, node: Node) -> Node:
+        """Return ``node``, an equal one that is there already, or what a rule makes of it."""
         op = node.op
         inputs = node.inputs
         table = _tables.get(op) or _table(op)
@@ -166,7 +173,9 @@ class Build:
         if known is not None and (known.type is node.type or known.type == node.type):
             return known
         result: Node | None = None
-        if not settled and self._depth < _DEEPEST:
+        if self._depth >= _DEEPEST:
+            self.deep = True
+        else:
             if table.always:
                 result = self._try(table.always, node)
             when = table.when
@@ -188,49 +197,26 @@ class Build:
         origin, self._origin = self._origin, node.origin
         self._depth += 1
         result = None
-        try:
-            for candidate in rules:
-                result = candidate(self, node)
-                if result is not None:
-                    if result.type is node.type or result.type == node.type:
-                        self.fired += 1
-                        break
-                    result = None
-        except InternalError:
-            if not self.nested:
-                raise
-            result = None  # a size with a loop variable in it has no number to decide by
+        for candidate in rules:
+            result = candidate(self, node)
+            if result is not None:
+                if result.type is node.type or result.type == node.type:
+                    break
+                result = None
         self._origin = origin
         self._depth -= 1
         return result
 
 
-class Pass(NamedTuple):
-    """A graph after a pass: how often its nodes are read, as rules were told and as it is now."""
+def rewritten(graph: Graph, bodies: Bodies) -> tuple[Graph, bool]:
+    """Return the graph after one pass of rules, sharing and dead code; linear in the nodes.
 
-    graph: Graph
-    uses: dict[Node, int]
-    told: dict[Node, int] | None
-    fired: int
-
-
-def started(graph: Graph) -> Pass:
-    """Return ``graph`` before any pass."""
-    return Pass(graph, live_uses(graph.nodes, graph.outputs), None, 0)
-
-
-def rewritten(before: Pass, bodies: Bodies) -> Pass:
-    """Return the graph after one pass of rules, sharing and dead code.
-
-    Linear in the nodes. Rules are tried again only on nodes whose operands are new, or read
-    another number of times than the rules were told in the pass before.
+    And whether another pass may do more. A rule has seen every node with its final operands, so
+    only nodes that have meanwhile fewer readers, or rules left out, give it something to do.
     """
-    graph, uses, told, _ = before
-    build = Build(bodies.depth > 0)
+    build = Build()
+    uses = live_uses(graph.nodes, graph.outputs)
     became: dict[Node, Node] = {}
-    moved: set[Node] = set()
-    if told is not None:
-        moved.update(node for node, count in uses.items() if told.get(node, 1) != count)
     for node in graph.inputs:
         build.take_input(node, uses.get(node, 0))
         became[node] = node
@@ -238,33 +224,28 @@ def rewritten(before: Pass, bodies: Bodies) -> Pass:
         count = uses.get(node)
         if count is None or node in became:
             continue
-        inputs = tuple([became[operand] for operand in node.inputs])
-        settled = told is not None and moved.isdisjoint(node.inputs)
         source = bodies.simplified(node) if isinstance(node.op.lowering, Control) else node
-        result = became[node] = build.take(source, inputs, count, settled)
-        if result is not node:
-            moved.add(node)
+        inputs = tuple([became[operand] for operand in node.inputs])
+        became[node] = build.take(source, inputs, count)
     outputs = tuple([became[node] for node in graph.outputs])
     live = live_uses(build.nodes, outputs)
-    whole = without_dead(build.nodes, live, replace(graph, outputs=outputs))
-    return Pass(whole, live, build.told, build.fired)
+    simple = without_dead(build.nodes, live, replace(graph, outputs=outputs))
+    return simple, build.deep or build.less_shared(live)
 
 
 class Bodies:
     """The graphs inside control ops: each is simplified once."""
 
     def __init__(self) -> None:
-        self.depth = 0
         self._known: dict[Graph, Graph] = {}
 
     def settled(self, graph: Graph) -> Graph:
         """Return ``graph`` after as many passes as it takes."""
-        state = started(graph)
         for _ in range(_MOST_PASSES):
-            state = rewritten(state, self)
-            if not state.fired:
+            graph, again = rewritten(graph, self)
+            if not again:
                 break
-        return state.graph
+        return graph
 
     def simplified(self, node: Node) -> Node:
         """Return ``node`` with the graphs among its params simplified."""
@@ -277,10 +258,8 @@ class Bodies:
         if isinstance(value, Graph):
             body = self._known.get(value)
             if body is None:
-                self.depth += 1
                 body = self._known[value] = self.settled(value)
                 self._known[body] = body
-                self.depth -= 1
             return body
         if isinstance(value, tuple) and any(isinstance(item, Graph) for item in value):
             items = tuple(self._param(item) for item in value)

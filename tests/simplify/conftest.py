@@ -137,7 +137,8 @@ def check() -> Callable[[Compared, str], None]:
 
     def checking(compared: Compared, kept: str) -> None:
         arguments = compared.arguments()
-        (before,), (after,) = evaluate(compared.before, *arguments), evaluate(compared.after, *arguments)
+        (before,) = evaluate(compared.before, *arguments)
+        (after,) = evaluate(compared.after, *arguments)
         if kept.startswith("bits"):
             assert_same_bits(before, after, zeros_signed=kept == "bits")
         np.testing.assert_allclose(after, before, rtol=1e-13, atol=1e-13)

@@ -31,7 +31,7 @@ CASES = [
     ("x - 0", lambda x: x - 0, N, [], "bits"),
     ("0 - x", lambda x: 0 - x, N, ["subtract"], "bits"),
     ("+x", lambda x: +x, N, [], "bits"),
-    ("--x", lambda x: -(-x), N, [], "bits"),
+    ("--x", lambda x: np.negative(-x), N, [], "bits"),
     ("-(x - y)", lambda x, y: -(x - y), TWO, ["subtract"], UNSIGNED),
     ("x + -y", lambda x, y: x + -y, TWO, ["subtract"], "bits"),
     ("-x + y", lambda x, y: -x + y, TWO, ["subtract"], "bits"),
@@ -81,7 +81,10 @@ CASES = [
     ("1/(exp(-x)+1)", lambda x: 1 / (np.exp(-x) + 1), N, ["logistic"], "limits"),
     ("log(1 + x)", lambda x: np.log(1 + abs(x)), N, ["absolute", "add", "log"], "bits"),
     ("exp(log(x))", lambda x: np.exp(np.log(abs(x))), N, ["absolute", "exp", "log"], "bits"),
-    ("where(not c)", lambda c, x, y: np.where(~c, x, y), {"c": "bool:m", **TWO}, ["select"], "bits"),
+    (
+        "where(not c)", lambda c, x, y: np.where(~c, x, y), {"c": "bool:m", **TWO},
+        ["select"], "bits",
+    ),
     ("where(c, x, x)", lambda c, x: np.where(c, x, x), {"c": "bool:m", **N}, [], "bits"),
     (
         "where(c, where(c, x, y), 1)",

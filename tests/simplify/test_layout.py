@@ -29,7 +29,10 @@ def rows(x, start, size):
 CASES = [
     # name, function, shapes, ops left, what is kept
     ("x[()]", lambda x: full(x, shape=()), {"x": ""}, [], "bits"),
-    ("broadcast(s)", lambda s, x: broadcast(s, shape=x.type.shape), {"s": "", **X}, ["full"], "bits"),
+    (
+        "broadcast(s)", lambda s, x: broadcast(s, shape=x.type.shape), {"s": "", **X},
+        ["full"], "bits",
+    ),
     ("reshape(s)", lambda s: reshape(s, shape=(1, 1)), {"s": ""}, ["full"], "bits"),
     (
         "views of full",
@@ -37,7 +40,8 @@ CASES = [
         {"s": ""}, ["full"], "bits",
     ),
     (
-        "full[1:]", lambda s: strided(full(s, shape=(5,)), **part(1, 3)), {"s": ""}, ["full"], "bits",
+        "full[1:]", lambda s: strided(full(s, shape=(5,)), **part(1, 3)), {"s": ""},
+        ["full"], "bits",
     ),
     (
         "full[indices]", lambda s, i: gather(full(s, shape=(5,)), i, axes=(0,)),
@@ -45,7 +49,10 @@ CASES = [
     ),
     ("same shape", lambda x: reshape(x, shape=x.type.shape), X, [], "bits"),
     ("broadcast to itself", lambda x: broadcast(x, shape=x.type.shape), X, [], "bits"),
-    ("ravel of ravel", lambda x: np.ravel(np.reshape(x, (2, 2, 6))), {"x": "6 4"}, ["reshape"], "bits"),
+    (
+        "ravel of ravel", lambda x: np.ravel(np.reshape(x, (2, 2, 6))), {"x": "6 4"},
+        ["reshape"], "bits",
+    ),
     ("reshape and back", lambda x: np.ravel(x).reshape(x.shape), X, [], "bits"),
     (
         "broadcast twice", lambda x: np.broadcast_to(np.broadcast_to(x, (4, 3)), (2, 4, 3)),
@@ -105,13 +112,17 @@ CASES = [
         "write all backwards", lambda x, u: strided_set(x, u, **part(2, 3, -1)),
         {"x": "3", "u": "3"}, ["strided_set"], "bits",
     ),
-    ("add to all", lambda x, u: strided_add(x, u, **part(0, 3)), {"x": "3", "u": "3"}, ["add"], "bits"),
+    (
+        "add to all", lambda x, u: strided_add(x, u, **part(0, 3)), {"x": "3", "u": "3"},
+        ["add"], "bits",
+    ),
     (
         "add to zeros", lambda u: strided_add(np.zeros_like(u), u, **part(0, 3)), {"u": "3"},
         [], UNSIGNED,
     ),
     (
-        "write twice", lambda x, u: strided_set(strided_set(x, u, **part(2, 3)), u * u, **part(2, 3)),
+        "write twice",
+        lambda x, u: strided_set(strided_set(x, u, **part(2, 3)), u * u, **part(2, 3)),
         {"x": "m", "u": "k"}, ["multiply", "strided_set"], "bits",
     ),
     (
@@ -190,7 +201,9 @@ def test_symbolic_parts_of_parts(compare, check):
 
 def test_letters_follow_the_transpose(compare, check):
     compared = compare(
-        lambda x, y: contract(transpose(x, axes=(2, 0, 1)), y, left="abc", right="bd", result="cad"),
+        lambda x, y: contract(
+            transpose(x, axes=(2, 0, 1)), y, left="abc", right="bd", result="cad"
+        ),
         x="2 3 4", y="2 5",
     )  # fmt: skip
     (node,) = [node for node in compared.after.nodes if node.op is contract]

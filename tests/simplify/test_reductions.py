@@ -26,7 +26,10 @@ CASES = [
         "max of a fill", lambda s: max_(broadcast(s, shape=(3, 4)), axes=(1,)), {"s": ""},
         ["full"], "bits",
     ),
-    ("sum of a fill", lambda s, x: np.sum(np.broadcast_to(s, x.shape)), SX, ["multiply"], "ordinary"),
+    (
+        "sum of a fill", lambda s, x: np.sum(np.broadcast_to(s, x.shape)), SX,
+        ["multiply"], "ordinary",
+    ),
     (
         "sum of ones", lambda x: np.sum(np.ones_like(x), axis=0) + x[0], {"x": "6 4"},
         ["add", "strided"], "bits",
@@ -49,7 +52,10 @@ CASES = [
         ["full", "sum"], "ordinary",
     ),
     ("sum of sums", lambda x: np.sum(np.sum(x, axis=0)), X, ["sum"], "ordinary"),
-    ("sum of a middle sum", lambda x: np.sum(np.sum(x, axis=1), axis=1), {"x": "2 3 4"}, ["sum"], "ordinary"),
+    (
+        "sum of a middle sum", lambda x: np.sum(np.sum(x, axis=1), axis=1), {"x": "2 3 4"},
+        ["sum"], "ordinary",
+    ),
     ("sum of a transpose", lambda x: np.sum(x.T), X, ["sum"], "ordinary"),
     (
         "sum of a cycle", lambda x: np.sum(np.transpose(x, (2, 0, 1)), axis=0), {"x": "2 3 4"},
@@ -73,22 +79,40 @@ CASES = [
     ("sum(s * x)", lambda s, x: np.sum(s * x, axis=1), SX, ["multiply", "sum"], "ordinary"),
     ("sum(3 * x)", lambda x: np.sum(3 * x), X, ["multiply", "sum"], "ordinary"),
     ("sum(x / s)", lambda s, x: np.sum(x / s), SX, ["divide", "sum"], "ordinary"),
-    ("sum(x * y)", lambda x: np.sum(x * x.T), {"x": "4 4"}, ["multiply", "sum", "transpose"], "bits"),
+    (
+        "sum(x * y)", lambda x: np.sum(x * x.T), {"x": "4 4"},
+        ["multiply", "sum", "transpose"], "bits",
+    ),
     ("x.T @ y", lambda x, y: x.T @ y, {"x": "d n", "y": "d k"}, ["contract"], "ordinary"),
     ("x @ y.T", lambda x, y: x @ y.T, {"x": "n d", "y": "k d"}, ["contract"], "ordinary"),
     ("(-x) @ y", lambda x, y: (-x) @ y, XY, ["contract", "negative"], "ordinary"),
     ("x @ (-y)", lambda x, y: x @ (-y), XY, ["contract", "negative"], "ordinary"),
-    ("outer(-x, y)", lambda x, y: np.outer(-x, y), {"x": "n", "y": "d"}, ["contract", "negative"], "bits"),
-    ("(s*x) @ y", lambda s, x, y: (s * x) @ y, {"s": "", **XY}, ["contract", "multiply"], "ordinary"),
-    ("x @ (s*y)", lambda s, x, y: x @ (s * y), {"s": "", **XY}, ["contract", "multiply"], "ordinary"),
+    (
+        "outer(-x, y)", lambda x, y: np.outer(-x, y), {"x": "n", "y": "d"},
+        ["contract", "negative"], "bits",
+    ),
+    (
+        "(s*x) @ y", lambda s, x, y: (s * x) @ y, {"s": "", **XY},
+        ["contract", "multiply"], "ordinary",
+    ),
+    (
+        "x @ (s*y)", lambda s, x, y: x @ (s * y), {"s": "", **XY},
+        ["contract", "multiply"], "ordinary",
+    ),
     ("(x/s) @ y", lambda s, x, y: (x / s) @ y, {"s": "", **XY}, ["contract", "divide"], "ordinary"),
     (
         "(s*x) @ (t*y)", lambda s, t, x, y: (s * x) @ (t * y), {"s": "", "t": "", **XY},
         ["contract", "multiply", "multiply"], "ordinary",
     ),
     ("x @ ones", lambda x, y: x @ np.ones_like(y), XY, ["sum"], "ordinary"),
-    ("x @ fill", lambda s, x: x @ np.broadcast_to(s, (4,)), {"s": "", "x": "6 4"}, ["multiply", "sum"], "ordinary"),
-    ("fill @ x", lambda s, x: np.broadcast_to(s, (6,)) @ x, {"s": "", "x": "6 4"}, ["multiply", "sum"], "ordinary"),
+    (
+        "x @ fill", lambda s, x: x @ np.broadcast_to(s, (4,)), {"s": "", "x": "6 4"},
+        ["multiply", "sum"], "ordinary",
+    ),
+    (
+        "fill @ x", lambda s, x: np.broadcast_to(s, (6,)) @ x, {"s": "", "x": "6 4"},
+        ["multiply", "sum"], "ordinary",
+    ),
     (
         "outer(fill, y)", lambda s, y: np.outer(np.broadcast_to(s, (3,)), y), {"s": "", "y": "d"},
         ["broadcast", "multiply"], "bits",

@@ -14,8 +14,9 @@ from irgrad.ir.graph import Graph, Node
 from irgrad.ir.text import graph_text
 from irgrad.ir.types import ArrayType
 from irgrad.ir.verify import verify
-from irgrad.ops.create import constant
-from irgrad.ops.elementwise import multiply, select
+from irgrad.ops.control import branch, loop
+from irgrad.ops.create import constant, input_
+from irgrad.ops.elementwise import add, multiply, select, sin, subtract
 from irgrad.simplify import simplify
 from irgrad.trace.trace import InputSpec, run_traced
 
@@ -127,8 +128,48 @@ def test_a_rule_never_changes_a_type():
     verify(simple)
 
 
+def test_bodies_are_simplified_once_each_and_keep_their_outputs():
+    def step(carry, x):
+        double = carry * 1 + x[0] * x[0]
+        return np.negative(-double) + 0.0, x + 0.0
+
+    scalar, row = ArrayType(FLOAT), ArrayType(FLOAT, (2,))
+    body = graph_of(step, scalar, row)
+    params = {"index": "@0", "trips": 3, "reverse": False, "carries": 2, "tapes": 0}
+
+    def function(x):
+        first, _ = loop(np.sum(x), x, **params, body=body)
+        second, _ = loop(first, x, **params, body=body)
+        return (first + second,)
+
+    graph = graph_of(function, row)
+    verify(graph)
+    simple = simplify(graph)
+    verify(simple)
+    first, second = [node.params["body"] for node in simple.nodes if node.op is loop]
+    assert first is second
+    names = [node.op.name for node in first.nodes]
+    assert names == ["input", "input", "strided", "multiply", "add"]
+    assert first.outputs[1] is first.inputs[1]
+    values = np.array([2.0, 3.0])
+    assert evaluate(simple, values) == evaluate(graph, values) == ((5 + 12) + (5 + 24),)
+
+
+def test_branches_are_simplified_too():
+    scalar = ArrayType(FLOAT)
+    branches = graph_of(lambda x: (x * 1,), scalar), graph_of(lambda x: (x - 0,), scalar)
+
+    def function(x):
+        return branch((x > 0).astype(np.int64), x, branches=branches)
+
+    simple = simplify(graph_of(function, scalar))
+    verify(simple)
+    (node,) = [node for node in simple.nodes if node.op is branch]
+    assert [len(graph.nodes) for graph in node.params["branches"]] == [1, 1]
+
+
 def test_the_old_graph_is_left_as_it_was(compare):
-    compared = compare(lambda x: -(-x) * 1 + np.exp(-x), x="m")
+    compared = compare(lambda x: np.negative(-x) * 1 + np.exp(-x), x="m")
     text = graph_text(compared.before)
     simplify(compared.before)
     assert graph_text(compared.before) == text
@@ -160,15 +201,24 @@ def test_logistic_regression_is_what_one_writes_by_hand():
     np.testing.assert_allclose(gradient, x.T @ (1 / (1 + np.exp(-scores)) - y) / 7, rtol=1e-13)
 
 
+def chain(length):
+    """Return ``x = sin(x * 0.5 + 0.25) - 0.0`` over and over, ``length`` nodes in all."""
+    scalar = ArrayType(FLOAT)
+    x = Node(input_, (), {"name": "x", "type": scalar, "position": 0}, scalar)
+    numbers = [Node(constant, (), {"value": np.float64(v)}, scalar) for v in (0.5, 0.25, 0.0)]
+    half, quarter, zero = numbers
+    nodes = [x, *numbers]
+    value = x
+    for _ in range(length // 4):
+        scaled = Node(multiply, (value, half), {}, scalar)
+        shifted = Node(add, (scaled, quarter), {}, scalar)
+        turned = Node(sin, (shifted,), {}, scalar)
+        value = Node(subtract, (turned, zero), {}, scalar)
+        nodes += [scaled, shifted, turned, value]
+    return Graph((x,), tuple(nodes), (value,))
+
+
 def test_a_long_chain_takes_linear_time_and_no_recursion():
-    def chain(length):
-        def function(x):
-            for _ in range(length // 4):
-                x = np.sin(x * 0.5 + 0.25) - 0.0
-            return (x,)
-
-        return graph_of(function, ArrayType(FLOAT))
-
     seconds = {}
     for length in (10_000, 100_000):
         graph = chain(length)
@@ -181,17 +231,17 @@ def test_a_long_chain_takes_linear_time_and_no_recursion():
 
 
 def test_a_long_chain_of_rules_settles():
-    """Each negation meets the next: the rules fire 10⁴ times, in a pass or two."""
+    """Each negation meets the next: the rules fire thousands of times."""
 
     def function(x):
-        for _ in range(10_000):
+        for _ in range(2_000):
             x = -(x * 2.0) + 0.0
         return (x,)
 
     graph = graph_of(function, ArrayType(FLOAT, (3,)))
     simple = simplify(graph)
     factors = [node for node in simple.nodes if node.op is multiply]
-    assert len(factors) <= 10  # 2**10000 is formed in finite steps: one factor up to 2**1023
+    assert len(factors) == 2  # 2**2000 is no float64: two factors, each finite
     assert graph_text(simplify(simple)) == graph_text(simple)
 
 
@@ -265,7 +315,9 @@ def programs(draw):
 INPUTS = (
     np.float64(2.0),
     np.array([3.0, -1.0, 0.0, 2.0]),
-    np.array([[1.0, -2.0, 4.0, 0.0], [3.0, 1.0, -1.0, 2.0], [0.0, -3.0, 2.0, 1.0], [2.0, 2.0, 1.0, 1.0]]),
+    np.array(
+        [[1.0, -2.0, 4.0, 0.0], [3.0, 1.0, -1.0, 2.0], [0.0, -3.0, 2.0, 1.0], [2.0, 2.0, 1.0, 1.0]]
+    ),
 )  # fmt: skip
 
 
