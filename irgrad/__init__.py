@@ -2,6 +2,7 @@
 
 from irgrad import nn as nn
 from irgrad import ops as _ops
+from irgrad import testing as testing
 from irgrad.api import CompiledFunction as CompiledFunction
 from irgrad.api import compile as compile
 from irgrad.errors import IrgradError as IrgradError
