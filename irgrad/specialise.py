@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irgrad.arguments import NAMESPACE, Call, Leaf, Signature, flatten
@@ -18,11 +18,15 @@ from irgrad.ir import dims
 from irgrad.ir.types import ArrayType
 from irgrad.options import Options
 from irgrad.pipeline import Compilation, compile_graph
+from irgrad.reroll import reroll
 from irgrad.runtime.call import Executable, executable
 from irgrad.runtime.watch import Watched, watch
+from irgrad.schedule.loops import has_numbers_alone
 from irgrad.trace.trace import InputSpec, Traced, run_traced
 
 SMALL = 16
+LONG = 300
+"""Nodes from which a trace is searched for loops; shorter ones run faster written out."""
 _LETTERS = ("n", "m", "p", "q", "r", "s")
 
 
@@ -112,6 +116,7 @@ def specialise(
     traced = run_traced(
         lambda *tracers: signature.call_with(call, tracers), specs, flatten, hints=hints, name=name
     )
+    traced = with_loops(traced)
     wanted: tuple[int, ...] | None = None
     complaint: IrgradError | None = None
     try:
@@ -135,6 +140,14 @@ def specialise(
         complaint,
         watch(signature.function, traced.captured),
     )
+
+
+def with_loops(traced: Traced) -> Traced:
+    """Return a long trace with its loops put back, where all they hold are numbers."""
+    rolled = reroll(traced.graph, least=LONG)
+    if not rolled.loops or not has_numbers_alone(rolled.graph):
+        return traced
+    return replace(traced, graph=rolled.graph, captured=(*traced.captured, *rolled.tables))
 
 
 def wanted_leaves(call: Call, argnums: tuple[int, ...]) -> tuple[int, ...]:

@@ -336,7 +336,6 @@ def is_begin(node: Node) -> bool:
 def lower_nest(nest: Nest, node: Node, items: Sequence[Node]) -> None:
     """Add the statements of a loop to those of the body it stands in."""
     params = node.params
-    body: Graph = params["body"]
     carries = params["carries"]
     states = carries + params["tapes"]
     picked = {item.params["index"]: item for item in items if item.op is create.item}
