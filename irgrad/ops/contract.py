@@ -202,10 +202,16 @@ def _einsum(
     *operands: Any, out: Any = None, optimize: Any = True, dtype: Any = None, **options: Any
 ) -> Any:
     """Contract in the order that opt_einsum finds for the sizes of the first call."""
-    result = contracted(operands)
-    if dtype is not None and dtype_of(result) != np.dtype(dtype):
-        result = result.astype(dtype)
-    return delivered(result, out, "np.einsum")
+    if dtype is not None:
+        operands = tuple(
+            x if isinstance(x, str | list | tuple) or x is Ellipsis else _as_dtype(x, dtype)
+            for x in operands
+        )
+    return delivered(contracted(operands), out, "np.einsum")
+
+
+def _as_dtype(x: Any, dtype: Any) -> Any:
+    return x if dtype_of(x) == np.dtype(dtype) else x.astype(dtype)
 
 
 def contracted(operands: tuple[Any, ...]) -> Any:
@@ -274,12 +280,14 @@ def _without_repeats(x: Any, term: str) -> tuple[Any, str]:
 
 def _without_stretched(terms: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
     """Drop axes of size 1 from operands where another one has the letter with a greater size."""
-    long = {
-        letter
-        for x, term in terms
-        for letter, dim in zip(term, shape_of(x), strict=True)
-        if dim != 1
-    }
+    long: dict[str, dims.Dim] = {}
+    for x, term in terms:
+        for letter, dim in zip(term, shape_of(x), strict=True):
+            if dim != 1 and not dims.same(long.setdefault(letter, dim), dim):
+                raise ShapeError(
+                    f"einsum: the axes named {letter!r} have the sizes {long[letter]} and {dim}",
+                    remedy="make axes of one name equally long, or of size 1",
+                )
     result = []
     for x, term in terms:
         stretched = tuple(

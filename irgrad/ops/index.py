@@ -16,7 +16,7 @@ from irgrad.ops.axes import dtype_of, shape_of
 from irgrad.ops.create import carrier, convert, counting
 from irgrad.ops.declare import real
 from irgrad.ops.keys import Selection, entries_of, is_mask, take_apart, without_truths
-from irgrad.ops.masked import Masked, where_masked
+from irgrad.ops.masked import Masked, picked, where_masked
 from irgrad.ops.registry import declare, spelling
 from irgrad.ops.shape import broadcast, reshape, shaped, transpose
 from irgrad.ops.views import (
@@ -56,7 +56,9 @@ def _key(rank: int, indices: tuple[Any, ...], axes: tuple[int, ...]) -> Any:
 
 def _gather(x: Any, *indices: Any, axes: tuple[int, ...]) -> Any:
     order, key = _key(np.ndim(x), indices, axes)
-    return np.transpose(x, order)[key]
+    part = np.transpose(x, order)[key]
+    # Numbers as indices would give a view, which a later write in place must not change.
+    return part if any(map(np.ndim, indices)) else np.array(part)[()]
 
 
 gather = declare(
@@ -184,16 +186,16 @@ def _picked(x: Any, selection: Selection) -> Any:
     return view(part, gather, write, *indices, axes=selection.axes)
 
 
-def _arranged(picked: Any, selection: Selection) -> Any:
+def _arranged(part: Any, selection: Selection) -> Any:
     """Move the axes of the index arrays to where NumPy has them, and add the new axes."""
-    shape = shape_of(picked)
+    shape = shape_of(part)
     rank = len(shape) - (len(selection.strided["starts"]) - len(selection.strided["dropped"]))
     rank += len(selection.axes)
     if selection.added:
-        picked = shaped(picked, (*shape[:rank], *selection.others))
+        part = shaped(part, (*shape[:rank], *selection.others))
     if selection.front and rank:
-        picked = np.transpose(picked, _placement(rank, selection))
-    return picked
+        part = np.transpose(part, _placement(rank, selection))
+    return part
 
 
 def _placement(rank: int, selection: Selection) -> tuple[int, ...]:
@@ -208,7 +210,7 @@ def getitem(x: Any, key: Any) -> Any:
     """Return ``x[key]``; a view where NumPy gives one."""
     x, entries = without_truths(x, entries_of(x, key))
     if len(entries) == 1 and isinstance(entries[0], Operand) and is_mask(entries[0]):
-        return Masked(x, entries[0])
+        return picked(x, entries[0])
     selection = take_apart(x, entries)
     if selection.arrays:
         return _arranged(_picked(x, selection), selection)
@@ -245,6 +247,8 @@ def update(x: Any, key: Any, value: Any, *, accumulate: bool) -> None:
         raise value.misused()
     if selection.arrays:
         base, params = x, selection.strided
+        if not accumulate and _is_picked_from(value, base, selection):
+            return
     else:
         base, params = whole_of(x, selection.strided)
         if not accumulate and _is_itself(value, base, params):
@@ -316,6 +320,23 @@ def _is_itself(value: Any, base: Any, params: dict[str, Any]) -> bool:
     if alias is None:
         return value is base and is_whole(shape_of(base), params)
     return alias.base is base and alias.op is strided and alias.params == params
+
+
+def _is_picked_from(value: Any, base: Any, selection: Selection) -> bool:
+    """Tell whether a part at traced numbers is assigned to itself, as ``a[i] += v`` does."""
+    alias = alias_of(value)
+    return (
+        alias is not None
+        and alias.base is base
+        and alias.op is gather
+        and is_whole(shape_of(base), selection.strided)
+        and alias.params == {"axes": selection.axes}
+        and len(alias.operands) == len(selection.arrays)
+        and all(
+            getattr(a, "node", None) is getattr(b, "node", a)
+            for a, b in zip(alias.operands, selection.arrays, strict=True)
+        )
+    )
 
 
 def _summand(

@@ -14,6 +14,7 @@ import numpy as np
 from irgrad.errors import OutOfRangeError, UnsupportedCallError
 from irgrad.ir import dims
 from irgrad.ir.dims import Shape
+from irgrad.ir.graph import Node, frozen
 from irgrad.ir.op import Elementwise, Op, Operand
 from irgrad.ops.axes import dtype_of, shape_of
 from irgrad.ops.create import convert
@@ -25,6 +26,10 @@ from irgrad.ops.shape import reshape
 REDUCTIONS: tuple[Callable[..., Any], ...] = (
     np.sum, np.prod, np.mean, np.var, np.std, np.any, np.all,
 )  # fmt: skip
+
+
+_DEPTH = 256
+"""How many nodes are compared to find two masks equal."""
 
 
 class MaskMisusedError(UnsupportedCallError):
@@ -41,7 +46,6 @@ class Masked(NumPyOperand):
     def __init__(self, values: Any, mask: Any) -> None:
         self.values = values
         self.mask = mask
-        _check_mask(values, mask)
 
     @property
     def dtype(self) -> np.dtype:
@@ -70,16 +74,17 @@ class Masked(NumPyOperand):
         """Apply an elementwise op under the mask; other operands are numbers or the like."""
         if not isinstance(op.lowering, Elementwise):
             raise UnsupportedCallError(TRACED_MASK, remedy=TRACED_MASK_REMEDY)
-        return Masked(op(*map(self._under_mask, operands), **params), self.mask)
+        prepared = [self._under_mask(operand, op.unbounded) for operand in operands]
+        return Masked(op(*prepared, **params), self.mask)
 
-    def _under_mask(self, operand: Any) -> Any:
+    def _under_mask(self, operand: Any, harmless: bool) -> Any:
         if isinstance(operand, Masked):
             if not same_mask(operand.mask, self.mask):
                 raise UnsupportedCallError(
                     "elements picked by two different traced masks meet",
                     remedy="use one mask, or np.where on whole arrays",
                 )
-            return operand.values
+            return tamed(operand.values, self.mask) if harmless else operand.values
         return fitting(operand, shape_of(self.values), len(shape_of(self.mask)))
 
     def __array_function__(
@@ -96,6 +101,21 @@ class Masked(NumPyOperand):
         axes = None if axis is None else tuple(range(rank))
         mask = expanded(self.mask, len(shape_of(self.values)))
         return function(self.values, axis=axes, where=mask, **options)
+
+    def __getitem__(self, key: Any) -> Any:
+        raise self.misused()
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise self.misused()
+
+    def __len__(self) -> int:
+        raise self.misused()
+
+    def __iter__(self) -> Any:
+        raise self.misused()
+
+    def __array__(self, *args: Any, **options: Any) -> Any:
+        raise self.misused()
 
     def sum(self, *args: Any, **options: Any) -> Any:
         """Sum the picked elements."""
@@ -127,8 +147,37 @@ class Masked(NumPyOperand):
 
 
 def same_mask(left: Any, right: Any) -> bool:
-    """Tell whether two traced masks are one value."""
-    return left.node is right.node  # type: ignore[no-any-return]
+    """Tell whether two traced masks are one value: ``x[x > 0] = f(x[x > 0])`` makes two nodes."""
+    pairs = [(left.node, right.node)]
+    known: set[tuple[Node, Node]] = set()
+    while pairs:
+        a, b = pair = pairs.pop()
+        if a is b or pair in known:
+            continue
+        known.add(pair)
+        alike = a.op is b.op and a.type == b.type and len(a.inputs) == len(b.inputs)
+        leaf = not a.inputs and a.op.name == "input"
+        if leaf or not alike or len(known) > _DEPTH or frozen(a.params) != frozen(b.params):
+            return False
+        pairs.extend(zip(a.inputs, b.inputs, strict=True))
+    return True
+
+
+def picked(x: Any, mask: Any) -> Masked:
+    """Return ``x[mask]``."""
+    _check_mask(x, mask)
+    return Masked(tamed(x, mask), mask)
+
+
+def tamed(x: Any, mask: Any) -> Any:
+    """Return ``x`` with a number in place of what is not picked, at which functions are finite.
+
+    Otherwise a logarithm of a negative number that nobody picked would be a NaN, and a derivative
+    multiplied by it too, though its cotangent is 0.
+    """
+    if dtype_of(x).kind != "f":
+        return x
+    return select(expanded(mask, len(shape_of(x))), x, 0.5)
 
 
 def _check_mask(x: Any, mask: Any) -> None:

@@ -33,7 +33,8 @@ def _vecdot(x1: Any, x2: Any, /, axis: int = -1, axes: Any = None, keepdims: boo
             remedy="make the axes equally long",
         )
     products = np.conj(x1) * x2
-    return np.sum(products, axis=-1, dtype=dtype_of(products), keepdims=keepdims)
+    total = np.sum(products, axis=-1, keepdims=keepdims)
+    return total if dtype_of(total) == dtype_of(products) else total.astype(dtype_of(products))
 
 
 UFUNCS[np.vecdot] = _vecdot

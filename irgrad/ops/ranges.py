@@ -20,9 +20,13 @@ from irgrad.ops.stacking import operands_of
 FEW_POWERS = 16
 
 
-def _spaced(start: Any, stop: Any, num: Any, endpoint: bool) -> tuple[Any, Any, Any, Dim, Any]:
+def _spaced(
+    start: Any, stop: Any, num: Any, endpoint: bool, least: Any = float
+) -> tuple[Any, Any, Any, Dim, Any]:
     """Return the ends, the numbers 0, 1, ... on a leading axis, how many, and the divisor."""
-    start, stop = (_inexact(x) for x in operands_of((start, stop)))
+    ends = operands_of((start, stop))
+    dtype = np.result_type(*map(_kind, ends), least(0))
+    start, stop = (_as_dtype(x, dtype) for x in ends)
     count = as_dim(num)
     if not dims.at_least(count, 0):
         raise ShapeError(f"{num} samples", remedy="ask for 0 or more")
@@ -30,20 +34,25 @@ def _spaced(start: Any, stop: Any, num: Any, endpoint: bool) -> tuple[Any, Any, 
     if shape is None:
         raise ShapeError("the bounds' shapes don't fit each other", remedy="make them broadcast")
     traced = carrier(start, stop)
-    dtype = np.result_type(dtype_of(start), dtype_of(stop))
     places = reshape(counting(traced, count, dtype), shape=(count, *((1,) * len(shape))))
     parts = count - 1 if endpoint else count
     divisor = parts if isinstance(parts, int) else traced.tape.size(parts)
     return start, stop, places, count, divisor
 
 
-def _inexact(x: Any) -> Any:
+def _kind(x: Any) -> Any:
+    """Return what an end counts as in NumPy's promotion: a dtype, or a Python number."""
     if isinstance(x, Operand):
         weak = getattr(x, "weak", None)
-        if weak is None and dtype_of(x).kind in "fc":
-            return x
-        return convert(x, dtype=np.dtype(np.float64))
-    return x if dtype_of(x).kind in "fc" else np.asarray(x, np.float64)
+        return dtype_of(x) if weak is None else weak(0)
+    return x if isinstance(x, int | float) else dtype_of(x)
+
+
+def _as_dtype(x: Any, dtype: np.dtype) -> Any:
+    if not isinstance(x, Operand):
+        return np.asarray(x, dtype)
+    strong = dtype_of(x) == dtype and getattr(x, "weak", None) is None
+    return x if strong else convert(x, dtype=dtype)
 
 
 def _ended(result: Any, places: Any, count: Dim, stop: Any, endpoint: bool) -> Any:
@@ -93,8 +102,8 @@ def _logspace(
 def _geomspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
-    """Return samples of equal ratio, ``start * (stop / start) ** (i / (n - 1))``."""
-    first, last, places, count, divisor = _spaced(start, stop, num, endpoint)
+    """Return samples of equal ratio, ``start * (stop / start) ** (i / (n - 1))``, in float64."""
+    first, last, places, count, divisor = _spaced(start, stop, num, endpoint, np.float64)
     if isinstance(divisor, int) and divisor == 0:
         divisor = 1
     result = first * np.exp(places / divisor * np.log(last / first))
@@ -108,6 +117,7 @@ def _vander(x: Any, N: Any = None, increasing: bool = False) -> Any:  # noqa: N8
     if len(shape_of(x)) != 1:
         raise ShapeError("np.vander needs one axis", remedy="flatten first")
     count = shape_of(x)[0] if N is None else as_dim(N)
+    x = _as_dtype(x, np.promote_types(dtype_of(x), int))
     if isinstance(count, int) and count <= FEW_POWERS:
         powers = [np.ones_like(x)]
         for _ in range(count - 1):

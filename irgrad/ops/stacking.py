@@ -31,6 +31,8 @@ def operands_of(arrays: Any) -> list[Any]:
 
 
 def _understood(traced: Any, part: Any) -> Any:
+    if isinstance(part, int | float | complex | np.generic):
+        return part
     array = np.asarray(part)
     return traced.lift(array) if array.dtype == object else array
 

@@ -87,3 +87,12 @@ def location_of(traceback: TracebackType | None) -> Location | None:
             sites.append((code, traceback.tb_lasti))
         traceback = traceback.tb_next
     return Origin(tuple(sites[::-1])).location()
+
+
+def is_subscript(frame: FrameType) -> bool:
+    """Tell whether the instruction a frame is at reads ``a[b]``."""
+    for instruction in dis.get_instructions(frame.f_code):
+        if instruction.offset == frame.f_lasti:
+            subscripts = ("BINARY_SUBSCR", "BINARY_OP")  # the latter since Python 3.14
+            return instruction.opname in subscripts and instruction.argrepr in ("", "[]")
+    return False

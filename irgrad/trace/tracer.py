@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -27,7 +28,7 @@ from irgrad.ops.operand import NumPyOperand
 from irgrad.ops.registry import METHODS
 from irgrad.ops.views import Alias
 from irgrad.trace.operands import as_node, dtype_or_weak, readied
-from irgrad.trace.origins import location_here, origin_here
+from irgrad.trace.origins import is_subscript, location_here, origin_here
 from irgrad.trace.sizes import TracedSize
 
 WEAK_OPERATORS = frozenset(
@@ -258,11 +259,11 @@ class Tracer(NumPyOperand):
         dtype = options.pop("dtype", None)
         for neutral in ("casting", "order", "subok"):
             options.pop(neutral, None)
-        if options:
+        if options and ufunc.signature is None:  # generalised ufuncs know axis=, axes=, keepdims=
             return super().call_ufunc_with_options(ufunc, meaning, inputs, options)
         if dtype is not None:
             inputs = tuple(convert(readied(x), dtype=np.dtype(dtype)) for x in inputs)
-        result = meaning(*inputs)
+        result = meaning(*inputs, **options)
         target = out[0] if isinstance(out, tuple) else out
         if where is not True:
             if target is None:
@@ -429,6 +430,11 @@ class Tracer(NumPyOperand):
 
         NumPy's array constructors see a traced value only so; ops understand such arrays.
         """
+        if self.dtype.kind in "iub" and is_subscript(sys._getframe(1)):
+            raise self._refuse(
+                "indexing a plain array by a traced value",
+                "pass the array as an argument, or pick with np.take_along_axis(array, index, 0)",
+            )
         if dtype is not None and np.dtype(dtype) != np.dtype(object):
             raise self._refuse(
                 f"np.array(..., dtype={np.dtype(dtype)}) or a write into a plain array",

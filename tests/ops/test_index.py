@@ -131,3 +131,155 @@ def test_gradients_of_reads_and_writes(key: tuple[Any, ...]) -> None:
         return y
 
     check(write, x, 1.5 + np.arange(1.0), order=1)
+
+
+READS = [
+    lambda x, i: x[i],
+    lambda x, i: x[:, i],
+    lambda x, i: x[i, i],
+    lambda x, i: x[..., i, None],
+    lambda x, i: x[0, i],
+    lambda x, i: x[np.array([1, 0]), i[0, :2]],
+    lambda x, i: x[i[0, 0]],
+    lambda x, i: x[i[0, 0], i[1, 1]],
+    lambda x, i: x[i[0, 0], 1:],
+    lambda x, i: x[[i[0, 0], i[1, 1]]],
+    lambda x, i: x[[0, 2, 0], 1:, None],
+    lambda x, i: x[range(2)],
+    lambda x, i: x[np.array(1), :2],
+    lambda x, i: x[np.int32(1)],
+    lambda x, i: x[i - 2],
+    lambda x, i: x[x.shape[0] - 1, : x.shape[1] // 2],
+    lambda x, i: x[-x.shape[0] :, ::-1],
+    lambda x, i: x[:, np.array([True, False, True])],
+]
+
+
+@pytest.mark.parametrize("function", READS)
+@pytest.mark.parametrize("size", [3, 17])
+def test_reads_with_traced_indices(function: Any, size: int) -> None:
+    check(function, NUMBERS[0, 0].T[:, :3] if size == 17 else NUMBERS[0, :3, :, 0], INDICES)
+
+
+INDICES = np.array([[2, 0, 1], [1, 1, 0]])
+
+
+def written_row(x: Any, i: Any) -> Any:
+    y = x.copy()
+    row = y[i[0, 0]]
+    row[1] = 5 * x[0, 0]
+    row += x[1]
+    y[i[0, 1]] *= 2
+    return y, row
+
+
+def written_number(x: Any, i: Any) -> Any:
+    y = x.copy()
+    y[i[0, 0], i[0, 1]] += x[1, 1]
+    y[i[0, 0], 0] -= 3
+    y[i[1, 0], i[1, 1]] = y[0, 0] * 2
+    return y
+
+
+def written_repeats(x: Any, i: Any) -> Any:
+    y = x.copy()
+    y[i[1]] = x[:3] * x[:3]
+    y[i[1], 0] += x[0, :3]
+    return y
+
+
+@pytest.mark.parametrize("function", [written_row, written_number, written_repeats])
+@pytest.mark.parametrize("size", [3, 17])
+def test_writes_with_traced_indices(function: Any, size: int) -> None:
+    check(function, NUMBERS[0, 0].T[:, :3] if size == 17 else NUMBERS[0, :3, :, 0], INDICES)
+
+
+@pytest.mark.parametrize("size", [1, 2, 16, 17])
+def test_every_size(size: int) -> None:
+    x = np.linspace(-1.0, 1.4, size)
+    check(lambda x: [x[0], x[-1], x[:1], x[::-1], x[::2], x[1:-1], x[:, None], x[...]], x)
+    check(lambda x: [x[np.zeros(3, int)], x[[-1]], x[x.shape[0] // 2 :]], x)
+
+
+def test_sizes_stay_open() -> None:
+    traced = trace(lambda x: x[1:-1] + x[2:] - x[:-2][::-1] + x[-1], NUMBERS[0, 0, 0])
+    assert not [guard for guard in traced.graph.guards if guard.relation == "=="]
+
+
+def test_one_number_of_a_part_is_read_at_once() -> None:
+    traced = trace(lambda x: x[1:][2][0], NUMBERS[0, 0].T)
+    reads = [node for node in traced.graph.nodes if node.op.name == "strided"]
+    assert traced.graph.outputs[0].inputs == traced.graph.inputs
+    assert traced.graph.outputs[0].params["starts"] == (3, 0)
+    assert len(reads) == 3
+
+
+def test_adding_to_an_element_is_one_addition() -> None:
+    def add(x: Any) -> Any:
+        y = x.copy()
+        y[3] += 2 * x[0]
+        return y
+
+    traced = trace(add, NUMBERS[0, 0, 0])
+    assert [n.op.name for n in traced.graph.nodes if n.op.name.startswith("strided_")] == [
+        "strided_add"
+    ]
+
+
+def test_adding_to_a_part_writes_once() -> None:
+    def add(x: Any) -> Any:
+        y = x.copy()
+        y[1:3] += x[0]
+        y[...] += 1
+        return y
+
+    traced = trace(add, NUMBERS[0, 0, 0])
+    names = [node.op.name for node in traced.graph.nodes]
+    assert names.count("strided_add") == 1
+    assert "strided_set" not in names
+
+
+def test_gather_of_repeats_sums_their_cotangents() -> None:
+    (gradient,) = gradients(lambda x: np.sum(x[[1, 1, 2]]), np.arange(4.0))
+    np.testing.assert_array_equal(gradient, [0, 2, 1, 0])
+
+
+def test_the_last_of_repeated_writes_gets_the_cotangent() -> None:
+    def write(x: Any) -> Any:
+        y = np.zeros_like(x)
+        y[[1, 1, 2]] = x[:3]
+        return np.sum(y)
+
+    (gradient,) = gradients(write, np.arange(4.0))
+    np.testing.assert_array_equal(gradient, [0, 1, 1, 0])
+
+
+@pytest.mark.parametrize("key", [
+    7, -4, (0, 9), [0, 7], np.array([-5]), np.array([True]), (0, 0, 0), (..., ...),
+    np.ones((3, 2), bool), (slice(None), [3, 9]),
+], ids=str)  # fmt: skip
+def test_keys_out_of_range_raise_while_tracing(key: Any) -> None:
+    x = np.ones((3, 4))
+    with pytest.raises(IndexError):
+        x[key]
+    with pytest.raises(OutOfRangeError, match="What to do") as caught:
+        values(lambda x: x[key], x)
+    assert "test_index.py" in str(caught.value)
+    with pytest.raises(IndexError):
+        values(lambda x: x.copy().__setitem__(key, 1.0), x)
+
+
+@pytest.mark.parametrize("function, error", [
+    (lambda x: x[0.5], UnsupportedCallError),
+    (lambda x: x[x], UnsupportedCallError),
+    (lambda x: x[[0.5, 1.0]], UnsupportedCallError),
+    (lambda x: x["a"], UnsupportedCallError),
+    (lambda x: x[x[0] :], ConcreteValueError),
+    (lambda x: np.zeros(3)[np.argmax(x)], ConcreteValueError),
+    (lambda x: x[x > 0, None], UnsupportedCallError),
+    (lambda x: x[:0:0], ValueError),
+    (lambda x: x[:, None][[0, 1], [0, 0, 0]], ValueError),
+])  # fmt: skip
+def test_keys_that_are_refused(function: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="What to do"):
+        values(function, np.ones(3))

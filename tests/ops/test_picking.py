@@ -10,7 +10,11 @@ from tests.oracles import check, values
 
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(-1.5, 1.5, shape)
+    """Return numbers whose magnitudes all differ by more than any step of the differences."""
+    count = int(np.prod(shape))
+    draws = np.random.default_rng(seed)
+    sizes = draws.permutation(np.linspace(0.3, 1.5, count)) * draws.choice([-1, 1], count)
+    return sizes.reshape(shape)
 
 
 TAKES = [
@@ -102,7 +106,7 @@ def write_masked(x: Any, v: Any) -> Any:
     np.putmask(y, x > 0, v)
     np.putmask(z, x < 0, x * x)
     np.putmask(w, x > 0, np.stack([v, 2 * v]))
-    np.place(w, x < -1, v)
+    np.place(w, x < -0.9137, v)
     return y, z, w
 
 
