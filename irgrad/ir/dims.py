@@ -47,7 +47,13 @@ class Quotient:
         return isinstance(other, Quotient) and str(self) < str(other)
 
     def __str__(self) -> str:
-        return f"({self.numerator} // {self.divisor})"
+        return f"({_operand(self.numerator)} // {_operand(self.divisor)})"
+
+
+def _factor(dim: Dim) -> str:
+    """Return a size as text that a product or quotient can take as it is."""
+    text = str(dim)
+    return text if text.isidentifier() or text.isdigit() or text.startswith("(") else f"({text})"
 
 
 Atom = Symbol | Quotient
@@ -141,6 +147,15 @@ def _polynomial(terms: Iterable[tuple[Monomial, int]]) -> Dim:
 def symbol(name: str) -> Size:
     """Return the size that is the symbol ``name``."""
     return Size((((Symbol(name),), 1),))
+
+
+def _operand(dim: Dim) -> str:
+    """Return a size as text that binds as tightly as a name does."""
+    if isinstance(dim, Size):
+        ((monomial, factor), *others) = dim.terms
+        single = not others and factor == 1 and len(monomial) == 1
+        return str(dim) if single else f"({dim})"
+    return str(dim) if dim >= 0 else f"({dim})"
 
 
 def floor_divide(numerator: Dim, divisor: Dim) -> Dim:

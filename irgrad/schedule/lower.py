@@ -250,6 +250,8 @@ class Lowering:
             plain.append(loop)
         if all(part is None for part in slices):
             return array, tuple(plain)
+        if not plain:  # one fixed element: no view of it is needed
+            return array, tuple(indices)
         key = (array, tuple(slices))
         name = self.views.get(key)
         if name is None:

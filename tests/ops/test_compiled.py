@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
@@ -215,3 +215,42 @@ def test_expressions_of_integers_and_truths(arity: int, values: np.ndarray, kind
         with np.errstate(divide="ignore"):  # whole numbers by 0 are 0
             wanted = np.asarray(op.evaluate(*grids)).astype(np.int64)
         np.testing.assert_array_equal(row, wanted, err_msg=op.name)
+
+
+COMPOSITES: dict[str, Callable[..., Any]] = {
+    "prod": lambda x: np.prod(x, axis=1),
+    "std": lambda x: np.std(x, axis=0, ddof=1),
+    "logaddexp.reduce": lambda x: np.logaddexp.reduce(x, axis=1),
+    "cumprod": lambda x: np.cumprod(x, axis=0),
+    "maximum.accumulate": lambda x: np.maximum.accumulate(x, axis=1),
+    "cov": np.cov,
+    "sort": lambda x: np.sort(x, axis=0),
+    "median": lambda x: np.median(x, axis=1),
+    "quantile": lambda x: np.quantile(x, [0.2, 0.77], axis=1),
+    "nanmean": lambda x: np.nanmean(x, axis=1),
+    "diff": lambda x: np.diff(x, n=2, axis=1),
+    "gradient": lambda x: np.gradient(x)[0] + np.gradient(x, edge_order=2)[1],
+    "trapezoid": lambda x: np.trapezoid(x, dx=0.5),
+    "interp": lambda x: np.interp(x[0], np.cumsum(np.exp(x[1])), x[2]),
+    "unwrap": lambda x: np.unwrap(4.0 * x),
+    "divmod": lambda x: np.divmod(x, 0.3)[1],
+    "frexp": lambda x: np.frexp(x)[0],
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_composites_serve_every_size(name: str) -> None:
+    """Values and gradients at two sizes, from one trace."""
+
+    def objective(x: Any) -> Any:
+        return np.sum(np.sin(COMPOSITES[name](x)))
+
+    compiled = irgrad.compile(objective, jit=False)
+    draws = np.random.default_rng(1)
+    for shape in ((18, 20), (25, 31)):
+        x = draws.normal(size=shape)
+        value, slopes = compiled.value_and_grad(x)
+        np.testing.assert_allclose(value, objective(x), rtol=1e-11)
+        wanted = gradient(objective, [x], [0])[1][0]
+        np.testing.assert_allclose(slopes, wanted, rtol=1e-9, atol=1e-11)
+    assert compiled.stats.traces == 1
