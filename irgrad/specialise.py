@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from irgrad.arguments import NAMESPACE, Call, Leaf, Signature, flatten
 from irgrad.errors import ArgumentError, DifferentiationError, IrgradError
@@ -21,7 +20,7 @@ from irgrad.pipeline import Compilation, compile_graph
 from irgrad.reroll import reroll
 from irgrad.runtime.call import Executable, executable
 from irgrad.runtime.watch import Watched, watch
-from irgrad.schedule.loops import has_numbers_alone
+from irgrad.schedule.loops import has_loops_to_emit
 from irgrad.trace.trace import InputSpec, Traced, run_traced
 
 SMALL = 16
@@ -119,15 +118,18 @@ def specialise(
     traced = with_loops(traced)
     wanted: tuple[int, ...] | None = None
     complaint: IrgradError | None = None
-    try:
-        if not argnums:
-            raise DifferentiationError(
-                f"{name} was compiled for its value only", remedy="give argnums to irgrad.compile"
-            )
-        wanted = wanted_leaves(call, argnums)
-        compilation = compile_graph(traced.graph, wanted, options)
-    except DifferentiationError as error:
-        complaint, wanted = error, None
+    compilation: Compilation | None = None
+    if argnums:
+        try:
+            wanted = wanted_leaves(call, argnums)
+            compilation = compile_graph(traced.graph, wanted, options)
+        except DifferentiationError as error:
+            complaint, wanted = error, None
+    else:
+        complaint = DifferentiationError(
+            f"{name} was compiled for its value only", remedy="give argnums to irgrad.compile"
+        )
+    if compilation is None:
         compilation = compile_graph(traced.graph, None, options)
     captured_types = tuple(
         node.array_type for node in traced.graph.inputs[len(types) :]
@@ -143,9 +145,9 @@ def specialise(
 
 
 def with_loops(traced: Traced) -> Traced:
-    """Return a long trace with its loops put back, where all they hold are numbers."""
+    """Return a long trace with its loops put back, where the back end can emit them."""
     rolled = reroll(traced.graph, least=LONG)
-    if not rolled.loops or not has_numbers_alone(rolled.graph):
+    if not rolled.loops or not has_loops_to_emit(rolled.graph):
         return traced
     return replace(traced, graph=rolled.graph, captured=(*traced.captured, *rolled.tables))
 

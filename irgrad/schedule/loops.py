@@ -1,7 +1,7 @@
-"""Lowering of ``loop`` nodes whose bodies compute with numbers: nests of plain statements.
+"""Lowering of ``loop`` nodes: nests of plain statements.
 
-Arrays in such bodies are read and written an element at a time, in place. Every write comes after
-the reads of what it replaces, so no version of an array but the last is ever needed.
+Arrays are read and written in place, numbers an element at a time. Every write comes after the
+reads of what it replaces, so no version of an array but the last is ever needed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from irgrad.ops import create
 from irgrad.ops.control import loop
 from irgrad.ops.index import gather
 from irgrad.ops.views import strided, strided_add, strided_set
+from irgrad.schedule.arrays import compute, computes, conversion
 from irgrad.schedule.names import Names
 from irgrad.schedule.units import variable
 
@@ -33,7 +34,7 @@ class Around:
     allocations: list[loops.Statement]
 
 
-def has_numbers_alone(graph: Graph) -> bool:
+def has_loops_to_emit(graph: Graph) -> bool:
     """Tell whether the bodies of all loops of a graph can be lowered here."""
     stack = [node.params["body"] for node in graph.nodes if node.op is loop]
     while stack:
@@ -58,7 +59,7 @@ def _is_plain(node: Node) -> bool:
         return True
     if op is gather:  # by a table of the re-roller's own, whose indices are in range
         return node.origin is None and node.array_type.rank == 0
-    return isinstance(op.lowering, Elementwise) and node.array_type.rank == 0
+    return computes(node)
 
 
 def _writes_last(body: Graph) -> bool:
@@ -69,9 +70,13 @@ def _writes_last(body: Graph) -> bool:
     for node in body.nodes:
         for target in _overwritten(node):
             last = max(
-                (position[reader] for reader in readers[target] if reader.op is not strided
-                 or reader.array_type.rank), default=0,
-            )  # fmt: skip
+                (
+                    position[reader]
+                    for reader in readers[target]
+                    if reader.op is not strided or reader.array_type.rank
+                ),
+                default=0,
+            )
             writers = [reader for reader in readers[target] if target in _overwritten(reader)]
             if target in outputs or len(writers) > 1 or last > position[node]:
                 return False
@@ -121,11 +126,16 @@ class Nest:
     values: dict[Node, Any]
     statements: list[loops.Statement] = field(default_factory=list)
     readers: dict[Node, list[Node]] = field(default_factory=dict)
-    unread: dict[Node, list[Node]] = field(default_factory=dict)
+    targets: dict[Node, str] = field(default_factory=dict)
+    """Values that can be written where a state of the loop stands."""
 
     def size(self, dim: Dim) -> Dim:
         """Return a size or an index over the emitted loop variables."""
         return dims.substitute(dim, self.where)
+
+    def fresh(self, node: Node) -> str:
+        """Return a new name for a number."""
+        return self.around.names.fresh(f"{node.op.name}_{self.number}")
 
     def body(self, graph: Graph) -> None:
         """Add the statements of a graph."""
@@ -141,11 +151,11 @@ class Nest:
             self.values[node] = loops.Literal(node.params["value"], node.array_type.dtype)
         elif op is create.size:
             self.values[node] = loops.SizeValue(self.size(node.params["dim"]), node.params["dtype"])
-        elif op is create.full:
-            if node.array_type.rank and not _begins_tapes(node, self.readers[node]):
+        elif is_begin(node):
+            if is_output or not _begins_tapes(node, self.readers[node]):
                 self.values[node] = self.filled(node)
-            elif not node.array_type.rank:
-                self.values[node] = self.values[node.inputs[0]]
+        elif op is create.full and not node.array_type.rank:
+            self.values[node] = self.values[node.inputs[0]]
         elif op is strided:
             self.read(node)
         elif op is gather:
@@ -155,7 +165,11 @@ class Nest:
             self.write(node)
         elif op is loop:
             lower_nest(self, node, self.readers[node])
-        elif op is not create.item:
+        elif op is create.item:
+            pass  # named with its loop
+        elif node.array_type.rank or not isinstance(op.lowering, Elementwise):
+            compute(self, node)
+        else:
             self.keep(node, self.applied(node), is_output)
 
     def applied(self, node: Node) -> loops.Expression:
@@ -166,7 +180,7 @@ class Nest:
         operands = tuple(self.values[operand] for operand in node.inputs)
         template = lowering.expression
         if node.op is create.convert:
-            template = "x != 0" if dtype.kind == "b" else f"np.{dtype.name}(x)"
+            template = conversion(dtype)
         return loops.Apply(template, operands, dtype)
 
     def keep(self, node: Node, expression: loops.Expression, is_output: bool = False) -> None:
@@ -177,7 +191,7 @@ class Nest:
         if once and not inside and not self.changes(expression) and _weight(expression) <= LONGEST:
             self.values[node] = expression
             return
-        name = self.around.names.fresh(f"{node.op.name}_{self.number}")
+        name = self.fresh(node)
         self.values[node] = loops.Name(name)
         self.statements.append(loops.Let(name, expression, (self.number,)))
 
@@ -199,13 +213,14 @@ class Nest:
         if node.array_type.rank == 0:
             self.keep(node, loops.Load(array, self.place(params)))
             return
+        if array in self.changing:
+            compute(self, node)
+            return
         slices: list[loops.AxisSlice | None] = []
         for axis, start in enumerate(self.place(params)):
             step = 0 if axis in params["dropped"] else params["steps"][axis]
             slices.append(loops.AxisSlice(start, self.size(params["sizes"][axis]), step))
         name = self.around.names.view(array)
-        if array in self.changing:
-            self.changing.add(name)
         self.values[node] = name
         self.statements.append(loops.Slice(name, array, tuple(slices)))
 
@@ -341,7 +356,7 @@ def lower_nest(nest: Nest, node: Node, items: Sequence[Node]) -> None:
     picked = {item.params["index"]: item for item in items if item.op is create.item}
     names: list[str] = []
     for position, operand in enumerate(node.inputs[:states]):
-        value = nest.values.get(operand)
+        value: Any = nest.values.get(operand)
         if not operand.array_type.rank:
             name = nest.around.names.fresh(f"carry_{nest.number}")
             nest.statements.append(loops.Let(name, value, (nest.number,)))
@@ -384,6 +399,7 @@ def run_nest(nest: Nest, node: Node, names: Sequence[str]) -> None:
         nest.around, nest.number, nest.depth + 1, {**nest.where, params["index"]: step},
         changing, values,
     )  # fmt: skip
+    inner.targets = _targets(body, names)
     inner.body(body)
     numbers = [
         (name, inner.values[end])
@@ -396,6 +412,22 @@ def run_nest(nest: Nest, node: Node, names: Sequence[str]) -> None:
             inner.statements.append(loops.Copy(name, inner.values[end]))
     name = next(iter(dims.symbols(counter)))
     nest.statements.append(loops.Loop(name, trips, tuple(inner.statements)))
+
+
+def _targets(body: Graph, names: Sequence[str]) -> dict[Node, str]:
+    """Return the new values of states that can be computed where the old ones stand."""
+    position = {node: number for number, node in enumerate(body.nodes)}
+    readers = body.consumers()
+    return {
+        end: name
+        for name, start, end in zip(names, body.inputs, body.outputs, strict=False)
+        if end.array_type.rank
+        and isinstance(end.op.lowering, Elementwise)
+        and not readers[end]
+        and body.outputs.count(end) == 1
+        and start not in body.outputs
+        and all(position[reader] <= position[end] for reader in readers[start])
+    }
 
 
 def _assigned(nest: Nest, numbers: Sequence[tuple[str, Any]]) -> Iterator[loops.Statement]:
