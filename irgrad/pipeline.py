@@ -15,7 +15,7 @@ from irgrad.differentiate.reverse import value_and_gradient
 from irgrad.emit import vector_math
 from irgrad.emit.emit import emit
 from irgrad.emit.module import EmittedModule
-from irgrad.ir import loops
+from irgrad.ir import dims, loops
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Kernel
 from irgrad.ir.text import digest, graph_text
@@ -74,7 +74,7 @@ def _emitted(
     values = ["value"] if outputs == 1 else [f"value_{position}" for position in range(outputs)]
     shown = traced.name if is_safe(traced.name) else "function"
     functions = [
-        lower_function(primal, f"value_{key}", f"Return the value of {shown}.", values, reserved)
+        _lowered(primal, f"value_{key}", f"Return the value of {shown}.", values, reserved)
     ]
     names = [functions[0].name]
     title = f"{shown}: value."
@@ -85,7 +85,7 @@ def _emitted(
             arguments[position] for position in wanted
         ) + "."  # fmt: skip
         functions.append(
-            lower_function(
+            _lowered(
                 joint,
                 f"value_and_grad_{key}",
                 f"Return the value of {shown}, and its gradient.",
@@ -99,6 +99,14 @@ def _emitted(
     return Compilation(
         traced, primal, joint, program, EmittedModule(source, digest(source), tuple(names))
     )
+
+
+def _lowered(
+    graph: Graph, name: str, summary: str, wishes: Sequence[str], reserved: frozenset[str]
+) -> loops.Function:
+    """Lower a graph; questions about sizes were answered, and recorded, when it was made."""
+    with dims.assuming(dims.Assumptions(graph.hints, dict.fromkeys(graph.guards))):
+        return lower_function(graph, name, summary, wishes, reserved)
 
 
 def _notes(function: loops.Function, options: Options) -> list[str]:
