@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph
-from irgrad.simplify import arithmetic, layout, marks, reductions
+from irgrad.simplify import arithmetic, choices, layout, marks, reductions, shifts
 from irgrad.simplify.rewrite import Bodies
 
-__all__ = ["arithmetic", "layout", "marks", "reductions", "simplify"]
+__all__ = ["arithmetic", "choices", "layout", "marks", "reductions", "shifts", "simplify"]
 
 
 def simplify(graph: Graph) -> Graph:

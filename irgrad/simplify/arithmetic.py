@@ -19,14 +19,11 @@ from irgrad.ops.elementwise import (
     divide,
     exp,
     logaddexp,
-    logical_not,
     logistic,
-    masked_product,
     multiply,
     negative,
     positive,
     power,
-    select,
     softplus,
     square,
     subtract,
@@ -34,6 +31,7 @@ from irgrad.ops.elementwise import (
 from irgrad.ops.shape import broadcast
 from irgrad.simplify.clean import folded
 from irgrad.simplify.factors import (
+    are_opposite,
     factored,
     is_light,
     is_number,
@@ -315,17 +313,15 @@ def common_factor(build: Build, node: Node) -> Node | None:
     if build.uses(node.inputs[0]) > 1 or build.uses(node.inputs[1]) > 1:
         return None
     op = node.op
-    if left.factor is not right.factor:
-        op = subtract if op is add else add
-        if negated(left.factor) is right.factor:  # -s x + s y = s (y - x)
-            rest = build(subtract, right.rest, left.rest)
-            if op is add:  # -s x - s y = -s (x + y)
-                rest = build(add, left.rest, right.rest)
-                return scaled(build, left.op, rest, left.factor)
-            return scaled(build, left.op, rest, right.factor)
-        if negated(right.factor) is not left.factor:
-            return None
-    return scaled(build, left.op, build(op, left.rest, right.rest), left.factor)
+    if left.factor is right.factor:
+        rest = build(op, left.rest, right.rest)
+    elif not are_opposite(left.factor, right.factor):
+        return None
+    elif negated(left.factor) is None or op is subtract:  # s x + (-s) y, s x - (-s) y
+        rest = build(subtract if op is add else add, left.rest, right.rest)
+    else:  # (-s) x + s y
+        return scaled(build, left.op, build(subtract, right.rest, left.rest), right.factor)
+    return scaled(build, left.op, rest, left.factor)
 
 
 @rule(multiply, divide)
@@ -395,65 +391,4 @@ def name_logistic(build: Build, node: Node) -> Node | None:
             argument = negated(term.inputs[0])
             if argument is not None:
                 return build(logistic, argument)
-    return None
-
-
-# Choices
-
-
-@rule(select, constant)
-def constant_choice(build: Build, node: Node) -> Node | None:
-    """select(True, x, y) -> x. Exact."""
-    condition, x, y = node.inputs
-    value = value_of(condition)
-    return None if value is None else _stretched(build, x if value else y, node)
-
-
-def _stretched(build: Build, x: Node, node: Node) -> Node:
-    shape = node.array_type.shape
-    return x if x.array_type.shape == shape else build(broadcast, x, shape=shape)
-
-
-@rule(select)
-def equal_choices(build: Build, node: Node) -> Node | None:
-    """select(c, x, x) -> x. Exact."""
-    _, x, y = node.inputs
-    return _stretched(build, x, node) if x is y else None
-
-
-@rule(select, logical_not)
-def negated_choice(build: Build, node: Node) -> Node | None:
-    """select(not c, x, y) -> select(c, y, x). Exact."""
-    condition, x, y = node.inputs
-    return build(select, condition.inputs[0], y, x) if condition.op is logical_not else None
-
-
-@rule(select, select)
-def nested_choice(build: Build, node: Node) -> Node | None:
-    """select(c, select(c, x, y), z) -> select(c, x, z), and in the other branch. Exact."""
-    condition, x, y = node.inputs
-    if x.op is select and x.inputs[0] is condition:
-        return build(select, condition, x.inputs[1], y)
-    if y.op is select and y.inputs[0] is condition:
-        return build(select, condition, x, y.inputs[2])
-    return None
-
-
-@rule(logical_not, logical_not)
-def double_denial(build: Build, node: Node) -> Node | None:
-    """not not c -> c, for truth values. Exact."""
-    return node.inputs[0].inputs[0]
-
-
-@rule(masked_product, constant)
-def unmasked_product(build: Build, node: Node) -> Node | None:
-    """masked_product(s, x) -> s * x where s is known not to be 0, or x to be finite.
-
-    Exact, but for the sign of a zero.
-    """
-    masked, partial = map(value_of, node.inputs)
-    if masked is not None and masked == 0:
-        return build.filled(0, node)
-    if masked is not None or (partial is not None and np.isfinite(partial)):
-        return build(multiply, *node.inputs)
     return None

@@ -76,3 +76,10 @@ def is_ordinary(node: Node) -> bool:
 def negated(node: Node) -> Node | None:
     """Return x where ``node`` is -x, else None."""
     return node.inputs[0] if node.op is negative else None
+
+
+def are_opposite(x: Node, y: Node) -> bool:
+    """Tell whether one scalar is known to be minus the other."""
+    if x.op is constant and y.op is constant:
+        return bool(x.params["value"] == -y.params["value"])
+    return negated(x) is y or negated(y) is x

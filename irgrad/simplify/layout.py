@@ -16,7 +16,7 @@ from irgrad.ops.index import gather
 from irgrad.ops.shape import broadcast, concatenate, reshape, transpose
 from irgrad.ops.views import composed, strided, strided_add, strided_set
 from irgrad.simplify.factors import factored, is_number, scaled
-from irgrad.simplify.rewrite import Build, rule
+from irgrad.simplify.rewrite import Build, elementwise_rule, rule
 
 
 def _filling(build: Build, scalar: Node, node: Node) -> Node:
@@ -111,6 +111,37 @@ def transpose_of_contract(build: Build, node: Node) -> Node | None:
     params = dict(product.params)
     params["result"] = "".join(params["result"][axis] for axis in node.params["axes"])
     return build(contract, *product.inputs, **params)
+
+
+@elementwise_rule(reshape)
+def reshape_outwards(build: Build, node: Node) -> Node | None:
+    """f(x[:, None], y[:, None]) -> f(x, y)[:, None], where the other operands are scalars.
+
+    What is computed with ``keepdims`` meets what is computed without. Not signs and scalar
+    factors, which move outwards themselves.
+    """
+    if node.op is negative or factored(node) is not None:
+        return None
+    shape = node.array_type.shape
+    own: Shape | None = None
+    operands = list(node.inputs)
+    for place, operand in enumerate(operands):
+        if not operand.array_type.shape:
+            continue
+        if operand.op is not reshape or operand.array_type.shape != shape:
+            return None
+        operands[place] = operand.inputs[0]
+        source = operands[place].array_type.shape
+        if own is None:
+            own = source
+        if source != own or len(source) >= len(shape) or not _adds_axes(source, shape):
+            return None
+    return build(reshape, build(node.op, *operands, **node.params), shape=shape)
+
+
+def _adds_axes(shape: Shape, longer: Shape) -> bool:
+    """Tell whether the shapes differ only by axes of size 1."""
+    return [dim for dim in shape if dim != 1] == [dim for dim in longer if dim != 1]
 
 
 @rule(reshape, negative)

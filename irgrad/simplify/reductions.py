@@ -128,6 +128,27 @@ def sum_of_scaled(build: Build, node: Node) -> Node | None:
     return scaled(build, parts.op, build(sum_, parts.rest, **node.params), parts.factor)
 
 
+@rule(sum_, multiply, divide)
+def sum_of_constant_factor(build: Build, node: Node) -> Node | None:
+    """sum(u * x) -> u * sum(x), sum(x / u) -> sum(x) / u: u is constant along the axes summed."""
+    product = node.inputs[0]
+    if not reassociates(node):
+        return None
+    x, y = product.inputs
+    candidates = ((x, y), (y, x)) if product.op is multiply else ((y, x),)
+    rank, axes = product.array_type.rank, node.params["axes"]
+    for factor, rest in candidates:
+        own = factor.array_type.shape
+        extra = rank - len(own)
+        if not own or rest.type != product.type:
+            continue
+        if all(axis < extra or own[axis - extra] == 1 for axis in axes):
+            kept = tuple(dim for i, dim in enumerate(own) if i + extra not in axes)
+            factor = build(reshape, factor, shape=kept)
+            return scaled(build, product.op, build(sum_, rest, axes=axes), factor)
+    return None
+
+
 # Contractions
 
 

@@ -71,6 +71,9 @@ CASES = [
         "(-s)*x - s*y", lambda s, x, y: (-s) * x - s * y, SCALED_TWO,
         ["add", "multiply", "negative"], "ordinary",
     ),
+    ("3*x + -3*y", lambda x, y: 3 * x + -3 * y, TWO, ["multiply", "subtract"], "ordinary"),
+    ("3*x - -3*y", lambda x, y: 3 * x - -3 * y, TWO, ["add", "multiply"], "ordinary"),
+    ("3*x + 4*y", lambda x, y: 3 * x + 4 * y, TWO, ["add", "multiply", "multiply"], "bits"),
     ("s*x - (-s)*y", lambda s, x, y: s * x - (-s) * y, SCALED_TWO, ["add", "multiply"], "ordinary"),
     ("x/s + y/s", lambda s, x, y: x / s + y / s, SCALED_TWO, ["add", "divide"], "ordinary"),
     ("x * (1 / y)", lambda x, y: x * (1 / y), TWO, ["divide"], "ordinary"),
@@ -188,6 +191,11 @@ def test_a_factor_that_would_overflow_or_vanish_is_not_formed(outer, inner, comp
     huge = np.full(9, 1e-300 if outer > 1 else 1e300)
     (before,), (after,) = evaluate(compared.before, huge), evaluate(compared.after, huge)
     np.testing.assert_array_equal(before, after)
+
+
+def test_a_size_that_is_a_number_is_a_constant(compare):
+    compared = compare(lambda x: x * x.tape.size(3), x="m")
+    assert [node.op.name for node in compared.after.nodes] == ["input", "constant", "multiply"]
 
 
 def test_a_shared_factor_is_not_computed_twice(compare, check):

@@ -75,6 +75,16 @@ CASES = [
     ),
     ("transpose of a column", lambda x: x[:, None].T, {"x": "n"}, ["reshape"], "bits"),
     ("(x @ y).T", lambda x, y: (x @ y).T, {"x": "n d", "y": "d k"}, ["contract"], "ordinary"),
+    ("exp of a column", lambda x: np.exp(x[:, None])[:, 0], {"x": "n"}, ["exp"], "bits"),
+    (
+        "columns", lambda x, y: (x[:, None] * y[:, None] + 1.0)[:, 0], {"x": "n", "y": "n"},
+        ["add", "multiply"], "bits",
+    ),
+    (
+        "a column and a row", lambda x, y: x[:, None] + y[None, :], {"x": "n", "y": "n"},
+        ["add", "reshape", "reshape"], "bits",
+    ),
+    ("exp of a ravel", lambda x: np.exp(np.ravel(x)), X, ["exp", "reshape"], "bits"),
     ("reshape(-x)", lambda x: np.ravel(-x), X, ["negative", "reshape"], "bits"),
     ("(-x)[1:]", lambda x: (-x)[1:], {"x": "6"}, ["negative", "strided"], "bits"),
     ("y - (-x).T", lambda x, y: y - (-x).T, {"x": "n d", "y": "d n"}, ["add", "transpose"], "bits"),
@@ -179,6 +189,12 @@ def test_rule_fires_and_keeps_what_it_says(case, compare, check):
     compared = compare(function, **shapes)
     assert compared.ops == ops
     check(compared, kept)
+
+
+def test_symbolic_parts_of_a_concatenation_are_left(compare, check):
+    compared = compare(lambda x, y: concatenate(x, y, axis=0)[:3], x="n", y="n")
+    assert compared.ops == ["concatenate", "strided"]
+    check(compared, "bits")
 
 
 def test_a_product_read_twice_is_computed_once(compare, check):

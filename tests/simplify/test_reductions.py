@@ -157,6 +157,12 @@ def test_whole_numbers_are_summed_as_numpy_sums_them(compare):
     np.testing.assert_array_equal(result, 3 * values)
 
 
+def test_a_factor_constant_along_the_sum_is_multiplied_once(compare):
+    compared = compare(lambda x, y: np.sum(x * y[:, None], axis=1), x="n d", y="n")
+    (product,) = [node for node in compared.after.nodes if node.op.name == "multiply"]
+    assert len(product.array_type.shape) == 1
+
+
 def test_factors_meet_outside_the_sums(compare, check):
     def function(s, t, x, y):
         return np.sum(s * (x @ (t * y)) / 7) * 3
