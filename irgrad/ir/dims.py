@@ -263,6 +263,14 @@ class Guard:
         return f"{self.left} {self.relation} {self.right}"
 
 
+def _as_bound(guard: Guard) -> tuple[Dim, int]:
+    """Return an inequality as ``polynomial without constant term >= number``."""
+    at_least = guard.relation == ">="
+    difference = guard.left - guard.right if at_least else guard.right - guard.left
+    constant = difference if isinstance(difference, int) else dict(difference.terms).get((), 0)
+    return difference - constant, -constant if at_least else 1 - constant
+
+
 def strongest(guards: Iterable[Guard]) -> tuple[Guard, ...]:
     """Return guards that say as much as ``guards``, bounds that others imply left out."""
     equalities: list[Guard] = []
@@ -270,13 +278,9 @@ def strongest(guards: Iterable[Guard]) -> tuple[Guard, ...]:
     for guard in guards:
         if guard.relation == "==":
             equalities.append(guard)
-            continue
-        # left >= right, or left < right: a polynomial without constant term >= a number.
-        difference = guard.left - guard.right if guard.relation == ">=" else guard.right - guard.left
-        constant = difference if isinstance(difference, int) else dict(difference.terms).get((), 0)
-        bound = -constant if guard.relation == ">=" else 1 - constant
-        varying = difference - constant
-        bounds[varying] = max(bounds.get(varying, bound), bound)
+        else:
+            varying, bound = _as_bound(guard)
+            bounds[varying] = max(bounds.get(varying, bound), bound)
     return (*equalities, *(Guard(varying, ">=", bound) for varying, bound in bounds.items()))
 
 
@@ -288,6 +292,22 @@ class Assumptions:
     guards: dict[Guard, None] = field(default_factory=dict)
     loops: dict[str, Dim] = field(default_factory=dict)
     """The loop variables about, and the trips of their loops."""
+    _bounds: dict[Dim, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for guard in self.guards:
+            self._note(guard)
+
+    def _note(self, guard: Guard) -> bool:
+        """Take note of an inequality; tell whether it says anything new."""
+        if guard.relation == "==":
+            return True
+        varying, bound = _as_bound(guard)
+        known = self._bounds.get(varying)
+        if known is not None and known >= bound:
+            return False
+        self._bounds[varying] = bound
+        return True
 
     def conclude(self, left: Dim, relation: str, right: Dim) -> bool:
         """Answer ``left relation right`` by the hints, recording the answer as a guard.
@@ -297,12 +317,14 @@ class Assumptions:
         if not self.loops.keys().isdisjoint(symbols(left - right)):
             return self._conclude_for_all_iterations(left, relation, right)
         guard = Guard(left, relation, right)
-        if guard.holds(self.hints):
-            self.guards.setdefault(guard)
-            return True
-        if relation != "==":
-            self.guards.setdefault(Guard(left, "<" if relation == ">=" else ">=", right))
-        return False
+        answer = guard.holds(self.hints)
+        if not answer:
+            if relation == "==":
+                return False
+            guard = Guard(left, "<" if relation == ">=" else ">=", right)
+        if guard not in self.guards and self._note(guard):
+            self.guards[guard] = None
+        return answer
 
     def _conclude_for_all_iterations(self, left: Dim, relation: str, right: Dim) -> bool:
         lowest = highest = left - right

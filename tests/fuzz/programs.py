@@ -1,0 +1,193 @@
+"""Random NumPy programs, as text, so that a failure is printed as a program to paste."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+SHAPES = ((), (3,), (20,), (3, 4), (20, 3), (4, 20), (2, 3, 4), (1, 4), (1,), (20, 20))
+
+UNARY = (
+    "np.tanh({})", "np.sin({})", "np.exp(-np.abs({}))", "np.sqrt({0} * {0} + 1.0)",
+    "np.log1p({0} ** 2)", "np.square({})", "np.cos({})", "np.arctan({})", "-{}", "np.abs({})",
+    "1.0 / (1.0 + np.exp(-{}))", "np.maximum({}, 0.1)", "np.minimum({}, 0.3)", "np.cbrt({} + 3.0)",
+    "np.where({0} > 0.2, np.sqrt(np.abs({0})), {0})", "np.clip({}, -0.5, 0.7)", "{} ** 3",
+    "np.logaddexp({}, 0.5)", "np.arcsinh({})", "np.sinc({})", "np.exp2({} * 0.5)", "2.0 * {} - 1.0",
+    "np.expm1({} * 0.3)", "np.float64(0.5) * {}", "np.nan_to_num({})",
+)  # fmt: skip
+BINARY = (
+    "{} + {}", "{} - {}", "{} * {}", "{} / ({} ** 2 + 1.0)", "np.maximum({}, {})",
+    "np.minimum({}, {})", "np.arctan2({}, {} + 4.0)", "np.hypot({}, {} + 2.0)",
+    "np.where({0} < {1}, {0}, {1} * 0.5)", "np.logaddexp({}, {})", "np.fmax({}, {})",
+)  # fmt: skip
+REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var")
+CUMULATIVE = ("np.cumsum({}, axis={})", "np.sort({}, axis={})", "np.flip({}, axis={})",
+              "np.roll({}, 2, axis={})", "np.diff({}, axis={}, prepend=0.5)",
+              "np.cumprod({}, axis={})")  # fmt: skip
+
+
+@dataclass
+class Program:
+    """A function ``f`` of some arguments that returns one real number."""
+
+    arguments: tuple[tuple[int, ...], ...]
+    lines: list[str] = field(default_factory=list)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def source(self) -> str:
+        """Return the program's text."""
+        names = ", ".join(f"a{i}" for i in range(len(self.arguments)))
+        return "\n".join([f"def f({names}):", *(f"    {line}" for line in self.lines)]) + "\n"
+
+    def function(self) -> Callable[..., Any]:
+        """Return the program as a function."""
+        scope: dict[str, Any] = {"np": np}
+        exec(self.source(), scope)
+        return scope["f"]  # type: ignore[no-any-return]
+
+    def values(self, seed: int) -> tuple[Any, ...]:
+        """Return arguments without ties."""
+        random = np.random.default_rng(seed)
+        return tuple(
+            random.normal(size=shape) if shape else np.float64(random.normal())
+            for shape in self.arguments
+        )
+
+
+@st.composite
+def programs(draw: Any, steps: int = 6) -> Program:
+    """Draw a program of up to ``steps`` statements whose every value reaches the result."""
+    shapes = draw(st.lists(st.sampled_from(SHAPES), min_size=1, max_size=3))
+    program = Program(tuple(shapes))
+    program.shapes.update({f"a{i}": shape for i, shape in enumerate(shapes)})
+    for number in range(draw(st.integers(1, steps))):
+        text = _statement(draw, program)
+        if text is None:
+            continue
+        name = f"v{number}"
+        lines = [f"{name} = {text}"] if isinstance(text, str) else [*text, f"{name} = w"]
+        trial = Program(program.arguments, [*program.lines, *lines, f"return {name}"])
+        with np.errstate(all="ignore"):
+            result = np.asarray(trial.function()(*trial.values(0)))
+        if result.size > 1000 or not np.isfinite(result).all() or np.abs(result).max(initial=0) > 50:
+            continue
+        program.lines.extend(lines)
+        program.shapes[name] = result.shape
+    sums = [
+        f"np.sum({name} * np.cos(np.arange({int(np.prod(shape))}).reshape({shape})))"
+        for name, shape in program.shapes.items()
+    ]
+    program.lines.append("return " + " + ".join(sums))
+    return program
+
+
+def _statement(draw: Any, program: Program) -> str | list[str] | None:
+    """Draw the right-hand side of a statement, or lines that leave their value in ``w``."""
+    name = draw(st.sampled_from(sorted(program.shapes)))
+    shape = program.shapes[name]
+    kind = draw(st.sampled_from(sorted(_KINDS)))
+    return _KINDS[kind](draw, program, name, shape)
+
+
+def _unary(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str:
+    return draw(st.sampled_from(UNARY)).format(name)  # type: ignore[no-any-return]
+
+
+def _binary(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str:
+    def fits(other: tuple[int, ...]) -> bool:
+        try:
+            np.broadcast_shapes(shape, other)
+        except ValueError:
+            return False
+        return True
+
+    partners = sorted(n for n, other in program.shapes.items() if fits(other))
+    partner = draw(st.sampled_from(partners))
+    return draw(st.sampled_from(BINARY)).format(name, partner)  # type: ignore[no-any-return]
+
+
+def _reduce(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str | None:
+    if not shape:
+        return None
+    function = draw(st.sampled_from(REDUCTIONS))
+    axis = draw(st.sampled_from([None, *range(len(shape)), -1]))
+    keep = draw(st.booleans())
+    return f"np.{function}({name}, axis={axis}, keepdims={keep})"
+
+
+def _along(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str | None:
+    if not shape:
+        return None
+    axis = draw(st.integers(0, len(shape) - 1))
+    return draw(st.sampled_from(CUMULATIVE)).format(name, axis)  # type: ignore[no-any-return]
+
+
+def _slice(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str | None:
+    if not shape:
+        return None
+    parts = [
+        draw(st.sampled_from([":", "::-1", "1:", ":-1", "0", "-1", "::2", "[0, -1, 0]", "None"]))
+        for _ in shape
+    ]
+    if sum(part.startswith("[") for part in parts) > 1:
+        return None
+    return f"{name}[{', '.join(parts)}]"
+
+
+def _rearrange(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str | None:
+    choices = [
+        "{}.reshape(-1)", "np.expand_dims({}, 0)", "np.transpose({})", "np.stack([{0}, {0} * 2.0])",
+        "np.broadcast_to({}, (2, *{}.shape))" if len(shape) < 3 else "{}.reshape(-1)",
+        "np.atleast_2d({})", "np.tile({}, 2)", "np.ravel({})[::-1]",
+    ]  # fmt: skip
+    if shape:
+        choices += [
+            "np.concatenate([{0}, {0}], axis=-1)", "np.repeat({}, 2, axis=0)", "np.pad({}, 1)",
+            "np.swapaxes({}, 0, -1)",
+        ]  # fmt: skip
+    return str(draw(st.sampled_from(choices))).replace("{}", name).replace("{0}", name)
+
+
+def _contract(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str | None:
+    if not shape:
+        return None
+    partners = sorted(
+        n for n, other in program.shapes.items()
+        if other and other[-2 if len(other) > 1 else -1] == shape[-1]
+    )  # fmt: skip
+    if not partners:
+        return None
+    partner = draw(st.sampled_from(partners))
+    if len(shape) <= 2 and len(program.shapes[partner]) <= 2:
+        return draw(st.sampled_from([f"0.3 * ({name} @ {partner})", f"np.dot({name}, {partner})"]))  # type: ignore[no-any-return]
+    return f"0.3 * np.matmul({name}, {partner})"
+
+
+def _write(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> list[str] | None:
+    if not shape or shape[0] < 3:
+        return None
+    other = draw(st.sampled_from(sorted(program.shapes)))
+    action = draw(
+        st.sampled_from([
+            f"w[1:] = np.sum({other})", f"w[:-1] += np.mean({other})", f"w[::2] *= np.tanh(np.sum({other}))",
+            f"w[[0, 2, 0]] = w[1] + np.sum({other})", f"np.add.at(w, [0, 1, 0], np.sum({other}))",
+            f"w.T[...] = np.cos(np.sum({other}))", f"w[1:-1] = 0.2 * (w[:-2] + w[2:]) + np.mean({other})",
+        ])
+    )  # fmt: skip
+    return [f"w = {name} * 1.0", action]
+
+
+_KINDS: dict[str, Callable[..., Any]] = {
+    "along": _along,
+    "binary": _binary,
+    "contract": _contract,
+    "rearrange": _rearrange,
+    "reduce": _reduce,
+    "slice": _slice,
+    "unary": _unary,
+    "write": _write,
+}
