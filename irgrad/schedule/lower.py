@@ -59,6 +59,7 @@ class Lowering:
     aliases: list[loops.Statement] = field(default_factory=list)
     views: dict[tuple[Any, ...], str] = field(default_factory=dict)
     inlined: dict[Node, tuple[loops.Expression, tuple[int, ...]]] = field(default_factory=dict)
+    at_hand: dict[Node, loops.Name] = field(default_factory=dict)
     kernels: dict[str, str] = field(default_factory=dict)
 
     def body(self, items: Sequence[Item], depth: int) -> list[loops.Statement]:
@@ -156,7 +157,9 @@ class Lowering:
                 return []
             return [loops.Let(name, expression, numbers)]
         array, indices = self.element(node, node, kernel.write, (), [])
-        if node in self.reading.at_once and not isinstance(expression, loops.Name):
+        if node in self.reading.at_once and isinstance(expression, loops.Name):
+            self.at_hand[node] = expression
+        elif node in self.reading.at_once:
             local = self.names.local(node)
             return [
                 loops.Let(local, expression, numbers),
@@ -204,7 +207,7 @@ class Lowering:
                 fold = _fold_depth(maker) if _is_fold(maker) else None
                 made = made if fold is None else made[:fold]
                 if made == path[: len(made)] and self._same_element(maker, term):
-                    return loops.Name(self.names.local(node))
+                    return self.at_hand.get(node) or loops.Name(self.names.local(node))
         array, indices = self.element(
             place.root if place else node, node, term.indices, path, numbers
         )
