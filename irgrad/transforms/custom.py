@@ -58,16 +58,7 @@ class custom_vjp:  # noqa: N801 - used as a decorator, by JAX's name
         """Return the function's value."""
         if not is_traced((args, kwargs)):
             return self.fun(*args, **kwargs)
-        if kwargs:
-            bound = inspect.signature(self.fun).bind(*args, **kwargs)
-            bound.apply_defaults()
-            if bound.kwargs:
-                raise ArgumentError(
-                    f"custom_vjp of {self._name}: keyword-only arguments have no cotangent",
-                    remedy="make them positional",
-                    location=location_here(),
-                )
-            args = bound.args
+        args = self._positional(args, kwargs)
         if self.forward is None or self.backward is None:
             raise ArgumentError(
                 f"custom_vjp of {self._name} has no rule",
@@ -96,6 +87,24 @@ class custom_vjp:  # noqa: N801 - used as a decorator, by JAX's name
         return inline_custom(
             self._name, function, forward, self.backward, args, self.nondiff_argnums
         )
+
+    def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return all arguments in order, defaults included: so the rule is given them.
+
+        Raises: ArgumentError for keyword-only arguments.
+        """
+        try:
+            bound = inspect.signature(self.fun).bind(*args, **kwargs)
+        except ValueError:  # a function of C has no signature to go by
+            return args
+        bound.apply_defaults()
+        if bound.kwargs:
+            raise ArgumentError(
+                f"custom_vjp of {self._name}: keyword-only arguments have no cotangent",
+                remedy="make them positional",
+                location=location_here(),
+            )
+        return bound.args
 
     @property
     def _name(self) -> str:
