@@ -50,12 +50,14 @@ class Program:
         return scope["f"]  # type: ignore[no-any-return]
 
     def values(self, seed: int) -> tuple[Any, ...]:
-        """Return arguments without ties."""
+        """Return arguments whose elements lie well apart, so that no step reorders them."""
         random = np.random.default_rng(seed)
-        return tuple(
-            random.normal(size=shape) if shape else np.float64(random.normal())
-            for shape in self.arguments
-        )
+        values = []
+        for position, shape in enumerate(self.arguments):
+            count = int(np.prod(shape))
+            spread = np.linspace(-2.1, 2.2, count + 1)[:count] + 0.013 * (position + 1)
+            values.append(random.permutation(spread).reshape(shape)[()])
+        return tuple(values)
 
 
 @st.composite

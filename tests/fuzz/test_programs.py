@@ -29,13 +29,14 @@ _SETTINGS = dict(
 )
 
 
-def _slope(f: Callable[..., Any], values: tuple[Any, ...], direction: tuple[Any, ...]) -> float:
+def _slope(
+    f: Callable[..., Any], values: tuple[Any, ...], direction: tuple[Any, ...], h: float
+) -> float:
     """Return the derivative along ``direction`` by a central difference of fourth order."""
 
     def at(step: float) -> float:
         return float(f(*(v + step * d for v, d in zip(values, direction, strict=True))))
 
-    h = 1e-4
     return (8.0 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12.0 * h)
 
 
@@ -61,10 +62,13 @@ def _check(program: Program, jit: bool) -> None:
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-10 * scale)
         random = np.random.default_rng(2)
         direction = tuple(np.asarray(random.normal(size=np.shape(v))) for v in values)
-        numeric = _slope(f, values, direction)
+        numeric = _slope(f, values, direction, 1e-4)
+        finer = _slope(f, values, direction, 2e-5)
         analytic = sum(float(np.sum(g * d)) for g, d in zip(gradient, direction, strict=True))
         size = sum(float(np.sum(np.abs(g * d))) for g, d in zip(gradient, direction, strict=True))
-        assert abs(numeric - analytic) <= 1e-5 * (1.0 + size + scale)
+        tolerance = 1e-5 * (1.0 + size + scale)
+        if abs(numeric - finer) <= tolerance / 4:  # else a step crosses a kink
+            assert abs(numeric - analytic) <= tolerance
 
 
 @settings(max_examples=COUNT, **_SETTINGS)
