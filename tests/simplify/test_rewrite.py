@@ -293,6 +293,7 @@ BINARY = {
     "multiply": lambda x, y: x * y,
     "product": lambda x, y: np.tensordot(x, y, 1) if x.ndim and y.ndim else x * y,
     "outer": lambda x, y: np.outer(x, y),
+    "rows scaled": lambda x, y: np.sum(x * y[:, None], axis=-1) if y.ndim else x * y,
     "chosen": lambda x, y: np.where(x < y, x, y),
     "written": _written,
 }
