@@ -51,7 +51,7 @@ def _edge(value: Any, a: Any, axis: int) -> Any:
     """Return what is put before or after ``a``: a number is spread over one layer."""
     if len(shape_of(value)):
         return value
-    shape = tuple(1 if i == axis else dim for i, dim in enumerate(shape_of(a)))
+    shape: Any = tuple(1 if i == axis else dim for i, dim in enumerate(shape_of(a)))
     return np.broadcast_to(a.lift(value), shape)
 
 
@@ -110,8 +110,8 @@ def _gradient_along(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
             first = (-1.5 * at(0, 1) + 2.0 * at(1, 2) - 0.5 * at(2, 3)) / h
             last = (0.5 * at(-3, -2) - 2.0 * at(-2, -1) + 1.5 * at(-1, None)) / h
         return np.concatenate([first, inner, last], axis=axis)
-    steps = np.diff(as_float(spacing) if isinstance(spacing, Operand) else np.asarray(spacing, float))
-    steps = _aligned(f.lift(steps), axis, len(shape))
+    points = as_float(spacing) if isinstance(spacing, Operand) else np.asarray(spacing, float)
+    steps = _aligned(f.lift(np.diff(points)), axis, len(shape))
 
     def step(start: int | None, stop: int | None) -> Any:
         return _part(steps, axis, start, stop)
@@ -155,7 +155,7 @@ def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     if x is not None:
         widths = np.diff(x, axis=place if len(shape_of(x)) > 1 else 0)
         if len(shape_of(widths)) == 1 and rank > 1:
-            widths = _aligned(widths if isinstance(widths, Operand) else y.lift(widths), place, rank)
+            widths = _aligned(y.lift(widths), place, rank)
     pairs = _part(y, place, 1, None) + _part(y, place, None, -1)
     return np.sum(widths * pairs / 2.0, axis=place)
 
@@ -191,7 +191,7 @@ def _interp(
 
 def _doubled(carrier: Any, value: Any) -> Any:
     """Return a traced float64 array: what np.interp computes in."""
-    traced = value if isinstance(value, Operand) else carrier.lift(np.asarray(value))
+    traced = _beside(carrier, value)
     return traced if dtype_of(traced) == np.float64 else convert(traced, dtype=np.dtype(np.float64))
 
 
@@ -225,20 +225,18 @@ def _bincount(x: Any, weights: Any = None, minlength: Any = 0) -> Any:
                 "function runs",
                 remedy="give minlength=, larger than every number",
             )
-        if weights is None:
-            weights = np.ones_like(x, dtype=np.int64)
     else:
         x = np.asarray(x)
-        length = max(as_dim(minlength), int(x.max()) + 1 if x.size else 0)
-    return _counted(x, weights, length)
-
-
-def _counted(x: Any, weights: Any, length: dims.Dim) -> Any:
-    carrier = x if isinstance(x, Operand) else weights
-    if dtype_of(weights).kind != "i" or weights is not carrier and dtype_of(weights) != np.int64:
-        weights = _doubled(carrier, weights)
-    zeros = np.zeros_like(weights, shape=(length,))
-    return scatter_add(zeros, weights, carrier.lift(x), axes=(0,))
+        needed = int(x.max()) + 1 if x.size else 0
+        length = as_dim(minlength)
+        length = length if dims.at_least(length, needed) else needed
+    carrier: Any = x if isinstance(x, Operand) else weights
+    if weights is None:
+        each = np.ones_like(carrier, dtype=np.int64)
+    else:
+        each = _doubled(carrier, weights)
+    shape: Any = (length,)
+    return scatter_add(np.zeros_like(each, shape=shape), each, carrier.lift(x), axes=(0,))
 
 
 @spelling(np.histogram)
@@ -248,8 +246,8 @@ def _histogram(
     """Count numbers into bins; only the weights have a derivative."""
     if isinstance(bins, str):
         raise UnsupportedCallError(f"np.histogram with bins={bins!r}", remedy="give a number")
-    carrier = next(x for x in (a, weights, bins) if isinstance(x, Operand))
-    numbers = np.ravel(a if isinstance(a, Operand) else carrier.lift(np.asarray(a)))
+    carrier: Any = next(x for x in (a, weights, bins) if isinstance(x, Operand))
+    numbers = np.ravel(_beside(carrier, a))
     if isinstance(bins, int):
         low, high = (np.min(numbers), np.max(numbers)) if range is None else range
         if range is None:
@@ -260,21 +258,22 @@ def _histogram(
     else:
         edges = bins
         count = shape_of(bins)[0] - 1
-    edges = edges if isinstance(edges, Operand) else carrier.lift(np.asarray(edges))
+    edges = _beside(carrier, edges)
     number = size_number(carrier, count)
     place = np.searchsorted(edges, numbers, "right") - 1
     place = np.where(numbers == edges[-1], number - 1, place)
     outside = (place < 0) | (place >= number)
     # What lies outside is counted into one bin more, which is dropped.
     ones = np.ones_like(numbers, dtype=np.int64)
-    each = ones if weights is None else np.ravel(_weights_like(carrier, weights))
-    totals = scatter_add(
-        np.zeros_like(each, shape=(count + 1,)), each, np.where(outside, number, place), axes=(0,)
-    )[:-1]
+    each = ones if weights is None else np.ravel(_beside(carrier, weights))
+    shape: Any = (count + 1,)
+    zeros = np.zeros_like(each, shape=shape)
+    totals = scatter_add(zeros, each, np.where(outside, number, place), axes=(0,))[:-1]
     if density:
         totals = totals / np.diff(edges) / np.sum(totals)
     return totals, edges
 
 
-def _weights_like(carrier: Any, weights: Any) -> Any:
-    return weights if isinstance(weights, Operand) else carrier.lift(np.asarray(weights))
+def _beside(carrier: Any, value: Any) -> Any:
+    """Return a value traced beside ``carrier``."""
+    return value if isinstance(value, Operand) else carrier.lift(np.asarray(value))

@@ -156,7 +156,7 @@ def _running(name: str, word: str, sign: str, start: int, pullback: Callable[...
     )
 
 
-cumsum_ = _running(
+cumsum_: Op = _running(
     "cumsum", "sums", "+", 0, lambda cotangent, out, x: (_flipped(cumsum_(_flipped(cotangent))),)
 )
 
@@ -164,7 +164,8 @@ cumsum_ = _running(
 def unit(x: Any) -> Any:
     """Return 1, 0, 0, ... along the last axis of ``x``, in its shape and dtype."""
     first = counting(x, shape_of(x)[-1]) == 0
-    return np.broadcast_to(convert(first, dtype=dtype_of(x)), shape_of(x))
+    shape: Any = shape_of(x)
+    return np.broadcast_to(convert(first, dtype=dtype_of(x)), shape)
 
 
 def products_before(x: Any) -> Any:
@@ -260,7 +261,8 @@ def _cumulative(run: Callable[..., Any], start: float) -> Callable[..., Any]:
         result = run(x, number, dtype)
         if not include_initial:
             return result
-        layer = tuple(1 if i == number % rank else dim for i, dim in enumerate(shape_of(result)))
+        shape = shape_of(result)
+        layer: Any = tuple(1 if i == number % rank else dim for i, dim in enumerate(shape))
         first = np.full_like(result, start, shape=layer)
         return np.concatenate([first, result], axis=number)
 

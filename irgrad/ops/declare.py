@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ShapeError, UnsupportedCallError
+from irgrad.errors import InternalError, ShapeError, UnsupportedCallError
 from irgrad.ir.dims import broadcast_shapes
 from irgrad.ir.op import Elementwise, Op, Sample
 from irgrad.ir.types import ArrayType
@@ -44,7 +44,7 @@ def binary(a: tuple[float, float], b: tuple[float, float]) -> tuple[Sample, ...]
 def ufunc_promotion(ufunc: np.ufunc) -> Callable[[Sequence[Any]], tuple[np.dtype, ...]]:
     """Return the dtype rule of ``ufunc``, NEP 50 included, as NumPy itself applies it."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def resolve(dtypes: tuple[Any, ...]) -> tuple[np.dtype, ...]:
         try:
             return tuple(ufunc.resolve_dtypes((*dtypes, *([None] * ufunc.nout))))
@@ -83,9 +83,13 @@ def elementwise(
     a function with a dtype rule in ``promote`` (operand dtypes, then the result's).
     ``emit`` is the expression of one element over ``x``, ``y``, ``z``.
     """
-    is_ufunc = isinstance(function, np.ufunc)
+    ufunc = function if isinstance(function, np.ufunc) else None
     op_name = name or function.__name__
-    rule = promote or ufunc_promotion(function)
+    if promote is None:
+        if ufunc is None:
+            raise InternalError(f"{op_name} needs a dtype rule: it is no ufunc")
+        promote = ufunc_promotion(ufunc)
+    rule = promote
 
     def infer(*types: ArrayType, **params: Any) -> ArrayType:
         shape = types[0].shape
@@ -114,15 +118,15 @@ def elementwise(
             nondifferentiable=nondiff,
             promote=rule,
             samples=samples,
-            spellings=(f"np.{function.__name__}",) if is_ufunc else (),
+            spellings=(f"np.{function.__name__}",) if ufunc is not None else (),
             reference=ref,
             convention=convention,
             unbounded=unbounded,
             selects=selects,
         )
     )
-    if is_ufunc:
-        UFUNCS[function] = op
+    if ufunc is not None:
+        UFUNCS[ufunc] = op
     return op
 
 

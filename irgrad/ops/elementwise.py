@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.op import Sample
+from irgrad.ir.op import Op, Sample
 from irgrad.ops.declare import binary, elementwise, real, unary
 
 add = elementwise(
@@ -65,7 +65,9 @@ power = elementwise(
     convention="x**0 has derivative 0 in x at every order, also at 0",
     unbounded=True,
 )
-square = elementwise(np.square, emit="x * x", partials=lambda out, x: (2 * x,), samples=unary(-2, 2))
+square = elementwise(
+    np.square, emit="x * x", partials=lambda out, x: (2 * x,), samples=unary(-2, 2)
+)
 sqrt = elementwise(
     np.sqrt,
     emit="np.sqrt(x)",
@@ -283,7 +285,7 @@ def _masked_product(cotangent: Any, partial: Any) -> Any:
     return np.where(cotangent == 0, 0, cotangent * np.where(cotangent == 0, 0, partial))
 
 
-masked_product = elementwise(
+masked_product: Op = elementwise(
     _masked_product,
     name="masked_product",
     emit="x * y if x != 0.0 else x",

@@ -44,7 +44,7 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", sub
                shape: Any = None, *, device: Any = None) -> Any:  # fmt: skip
     carrier = a if hasattr(a, "lift") else fill_value
     target = np.dtype(dtype) if dtype is not None else dtype_of(a)
-    sizes = shape_of(a) if shape is None else as_shape(shape)
+    sizes: Any = shape_of(a) if shape is None else as_shape(shape)
     value = carrier.lift(fill_value)
     return np.broadcast_to(convert(value, dtype=target) if value.dtype != target else value, sizes)
 

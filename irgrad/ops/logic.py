@@ -94,7 +94,7 @@ def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """Take each element from the choice that the integer ``a`` names."""
     count = len(choices)
     arrays = [choices[k] for k in range(count)]
-    shape = dims.broadcast_shapes(shape_of(a), *map(shape_of, arrays))
+    shape: Any = dims.broadcast_shapes(shape_of(a), *map(shape_of, arrays))
     if shape is None:
         raise ShapeError("choices that can't be broadcast together", remedy="make sizes equal or 1")
     if mode == "clip":
@@ -103,7 +103,7 @@ def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         a = np.remainder(a, count)
     elif mode != "raise":
         raise UnsupportedCallError(f"np.choose with mode={mode!r}", remedy="raise, wrap or clip")
-    traced = next(x for x in (a, *arrays) if isinstance(x, Operand))
+    traced: Any = next(x for x in (a, *arrays) if isinstance(x, Operand))
     spread = [np.broadcast_to(traced.lift(x), shape) for x in arrays]
     number = dims.product(shape)
     table = reshape(np.stack(spread), shape=(count, number))

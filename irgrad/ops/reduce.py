@@ -80,7 +80,8 @@ _SAMPLES = (
 
 
 def _spread(cotangent: Any, x: Any, axes: tuple[int, ...]) -> Any:
-    return np.broadcast_to(keep_axes(cotangent, x, axes), shape_of(x))
+    shape: Any = shape_of(x)
+    return np.broadcast_to(keep_axes(cotangent, x, axes), shape)
 
 
 sum_ = declare(
@@ -260,7 +261,7 @@ def _extreme_call(
     axes = normalized_axes(axis, len(shape))
     if not none_given and any(shape[axis] == 0 for axis in axes):
         keeps = keepdims and keepdims is not np._NoValue
-        left = kept_shape(shape, axes) if keeps else reduced_shape(shape, axes)
+        left: Any = kept_shape(shape, axes) if keeps else reduced_shape(shape, axes)
         result = np.full_like(a, initial, shape=left)
         return delivered(result, out, f"np.{op.name}")
     result = reduction(op, a, axis, keepdims)

@@ -220,8 +220,8 @@ def _between(below: Any, above: Any, weight: Any) -> Any:
     return np.where(weight >= 0.5, np.where(step == 0, above, near), below + step * weight)
 
 
-# The place of a quantile q among n sorted elements, counted from 0, is n q + (α + q (1 - α - β)) - 1
-# by methods that interpolate; those that step, and those that round the linear place, come after.
+# The place of a quantile q among n sorted elements, counted from 0, is n q + α + q (1 - α - β) - 1;
+# some methods step there instead of interpolating.
 # Reference: Hyndman & Fan, The American Statistician 50 (1996), definitions 1 to 9.
 _PLACES: dict[str, tuple[float, float]] = {
     "inverted_cdf": (0.0, 1.0),
@@ -298,9 +298,8 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any) -> Any:
 
 def _level(a: Any, percent: Any) -> Any:
     """Return percents as quantiles, in the dtype NumPy gives them."""
-    if isinstance(percent, Operand):
-        return percent / 100
-    return np.true_divide(percent, dtype_of(a).type(100) if dtype_of(a).kind == "f" else 100)
+    weak = isinstance(percent, Operand) or dtype_of(a).kind != "f"
+    return np.true_divide(percent, 100 if weak else dtype_of(a).type(100))
 
 
 def _unweighted(weights: Any) -> None:
@@ -338,7 +337,7 @@ def _np_nanquantile(
     if np.shape(q) == ():
         result = _with_axes(_nan_quantile(rows, q), a, axes, keepdims)
     else:
-        each = q if isinstance(q, Operand) else np.asarray(q)
+        each: Any = q if isinstance(q, Operand) else np.asarray(q)
         levels = [_with_axes(_nan_quantile(rows, level), a, axes, keepdims) for level in each]
         result = np.stack(levels)
     return delivered(result, out, "np.nanquantile")
@@ -370,14 +369,16 @@ _SEARCH_KERNEL = '''def search_sorted(x, wanted, out, right):
             out[row, j] = low
 '''
 
+_SIDES: Any = {False: "left", True: "right"}
+
 search_sorted = declare(
     Op(
         name="search_sorted",
-        evaluate=lambda x, wanted, *, right: np.searchsorted(x, wanted, "right" if right else "left"),
+        evaluate=lambda x, wanted, *, right: np.searchsorted(x, wanted, _SIDES[right]),
         infer=lambda x, wanted, *, right: ArrayType(np.dtype(np.int64), wanted.shape),
         lowering=Kernel("search_sorted", _SEARCH_KERNEL, ("right",)),
         nondifferentiable="a position is piecewise constant",
-        promote=lambda dtypes: (np.result_type(*dtypes), np.result_type(*dtypes), np.dtype(np.int64)),
+        promote=lambda dtypes: (*[np.result_type(*dtypes)] * 2, np.dtype(np.int64)),
         samples=tuple(
             Sample(
                 (np.array([-1.0, 0.5, 0.5, 2.0]), np.array([-2.0, 0.5, 0.7, np.nan, 9.0])),
@@ -394,9 +395,7 @@ search_sorted = declare(
 def _np_searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     if sorter is not None:
         a = take_rows(a, sorter) if isinstance(a, Operand) else np.asarray(a)[sorter]
-    if not isinstance(a, Operand) and not isinstance(v, Operand):
-        return np.searchsorted(a, v, side)
-    wanted = v if isinstance(v, Operand) else np.asarray(v)
+    wanted: Any = v if isinstance(v, Operand) else np.asarray(v)
     places = search_sorted(a, np.ravel(wanted), right=side == "right")
     return reshape(places, shape=shape_of(wanted))
 
@@ -407,7 +406,7 @@ def _np_digitize(x: Any, bins: Any, right: bool = False) -> Any:
     if not isinstance(bins, Operand):
         edges = np.asarray(bins)
         if edges.size > 1 and edges[0] > edges[-1]:
-            side = "left" if right else "right"
-            return edges.size - np.searchsorted(edges[::-1].copy(), x, side)
-    return np.searchsorted(bins, x, "left" if right else "right")
+            rising = edges[::-1].copy()
+            return edges.size - _np_searchsorted(rising, x, "left" if right else "right")
+    return _np_searchsorted(bins, x, "left" if right else "right")
 

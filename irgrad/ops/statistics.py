@@ -101,12 +101,14 @@ def _np_average(
     average = np.sum(a * spread, axis=axes, keepdims=keeps) / scale
     if not returned:
         return average
-    return average, np.broadcast_to(scale, shape_of(average))
+    shape: Any = shape_of(average)
+    return average, np.broadcast_to(scale, shape)
 
 
 def _spread_weights(a: Any, weights: Any, axes: tuple[int, ...]) -> Any:
     """Return ``weights`` aligned with ``a``: of its shape, or one an element of ``axes``."""
-    shape, own = shape_of(a), shape_of(weights)
+    shape: Any = shape_of(a)
+    own = shape_of(weights)
     if len(own) == len(shape):
         return weights + np.zeros_like(a) if dims.product(own) == 1 else weights
     wanted = tuple(shape[axis] for axis in axes)

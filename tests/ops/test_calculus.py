@@ -103,6 +103,9 @@ def test_bincount() -> None:
     index = np.array([0, 3, 1, 3, 3])
     assert_like_numpy(lambda w: np.bincount(index, w), T)
     assert_like_numpy(lambda w: np.bincount(index, weights=w, minlength=7), T)
+    assert_like_numpy(
+        lambda w: np.bincount(index, w), np.array([1, 2, 3, 4, 5]), derivatives=False
+    )
     assert_like_numpy(lambda i: np.bincount(i, minlength=4), index, derivatives=False)
     assert_like_numpy(lambda i, w: np.bincount(i, w, minlength=4), index, T)
     with pytest.raises(UnsupportedCallError, match="minlength"):

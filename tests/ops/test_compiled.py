@@ -16,7 +16,6 @@ from irgrad.ops import OPS
 from tests.ops.contracts import Case, apply, gradient, identified, weighted, weights
 
 
-
 def stands_alone(case: Case) -> bool:
     """Tell whether a sample means something outside a loop: the params have no loop variables.
 
@@ -41,7 +40,8 @@ def each(cases: dict[str, Case]) -> Any:
 
 def differentiable(case: Case) -> bool:
     results = apply(case, case.sample.operands)
-    return case.op.differentiable and bool(case.floats) and any(w is not None for w in weights(results))
+    smooth = any(w is not None for w in weights(results))
+    return case.op.differentiable and bool(case.floats) and smooth
 
 
 def values(case: Case, *operands: Any) -> Any:

@@ -17,8 +17,12 @@ from tests.ops.contracts import (
     gradient,
 )
 
-X = np.array([[[1.5, -2.0, 0.25, 3.0], [0.5, 2.0, -1.25, 0.75], [4.0, -0.5, 1.0, 2.25]],
-              [[-1.0, 0.6, 2.5, -3.0], [1.75, -2.5, 0.1, 5.0], [-4.5, 0.9, 1.1, -0.2]]])  # fmt: skip
+X = np.array(
+    [
+        [[1.5, -2.0, 0.25, 3.0], [0.5, 2.0, -1.25, 0.75], [4.0, -0.5, 1.0, 2.25]],
+        [[-1.0, 0.6, 2.5, -3.0], [1.75, -2.5, 0.1, 5.0], [-4.5, 0.9, 1.1, -0.2]],
+    ]
+)
 MASK = np.array([[True, False, True, True], [False, True, True, False], [True, True, False, True]])
 
 FOLDS = ["sum", "prod", "mean", "var", "std", "max", "min", "amax", "amin", "ptp"]
@@ -124,7 +128,9 @@ def test_dtype_keyword(name: str) -> None:
 def test_initial_takes_the_dtype_of_the_fold() -> None:
     x = np.abs(X).astype(np.float32)
     for initial in (1.5, np.float64(1.5), 2):
-        assert_like_numpy(lambda v, i=initial: np.sum(v, initial=i), x, derivatives=False, rtol=1e-6)
+        assert_like_numpy(
+            lambda v, i=initial: np.sum(v, initial=i), x, derivatives=False, rtol=1e-6
+        )
 
 
 def test_out_is_written_where_it_is_traced() -> None:

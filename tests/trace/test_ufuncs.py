@@ -25,14 +25,19 @@ SCALARS: dict[str, Any] = {
     "np.float64": np.float64(0.5),
     "np.int64": np.int64(2),
 }
-BINARY = sorted(
-    (f for f in UFUNCS if isinstance(f, np.ufunc) and (f.nin, f.nout) == (2, 1) and f.signature is None),
-    key=lambda f: f.__name__,
-)  # fmt: skip
-UNARY = sorted(
-    (f for f in UFUNCS if isinstance(f, np.ufunc) and (f.nin, f.nout) == (1, 1)),
-    key=lambda f: f.__name__,
-)
+
+
+def numpy_ufuncs(operands: int) -> list[np.ufunc]:
+    """Return the elementwise ufuncs with so many operands and one result."""
+    found = [
+        f
+        for f in UFUNCS
+        if isinstance(f, np.ufunc) and (f.nin, f.nout, f.signature) == (operands, 1, None)
+    ]
+    return sorted(found, key=lambda f: f.__name__)
+
+
+UNARY, BINARY = numpy_ufuncs(1), numpy_ufuncs(2)
 
 
 def dtype_by_trace(function: Any, *operands: Any) -> np.dtype | None:
