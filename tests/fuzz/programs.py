@@ -56,6 +56,7 @@ class Program:
         for position, shape in enumerate(self.arguments):
             count = int(np.prod(shape))
             spread = np.linspace(-2.1, 2.2, count + 1)[:count] + 0.013 * (position + 1)
+            spread = spread + random.uniform(0.0, 0.004, count)  # equal steps would be ties too
             values.append(random.permutation(spread).reshape(shape)[()])
         return tuple(values)
 
