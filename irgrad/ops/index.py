@@ -15,7 +15,14 @@ from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, shape_of
 from irgrad.ops.create import carrier, convert, counting
 from irgrad.ops.declare import real
-from irgrad.ops.keys import Selection, entries_of, is_mask, take_apart, without_truths
+from irgrad.ops.keys import (
+    Selection,
+    element,
+    entries_of,
+    is_mask,
+    take_apart,
+    without_truths,
+)
 from irgrad.ops.masked import Masked, picked, where_masked
 from irgrad.ops.registry import declare, spelling
 from irgrad.ops.shape import broadcast, reshape, shaped, transpose
@@ -208,10 +215,12 @@ def _placement(rank: int, selection: Selection) -> tuple[int, ...]:
 @spelling(method="__getitem__")
 def getitem(x: Any, key: Any) -> Any:
     """Return ``x[key]``; a view where NumPy gives one."""
-    x, entries = without_truths(x, entries_of(x, key))
-    if len(entries) == 1 and isinstance(entries[0], Operand) and is_mask(entries[0]):
-        return picked(x, entries[0])
-    selection = take_apart(x, entries)
+    selection = element(x, key)
+    if selection is None:
+        x, entries = without_truths(x, entries_of(x, key))
+        if len(entries) == 1 and isinstance(entries[0], Operand) and is_mask(entries[0]):
+            return picked(x, entries[0])
+        selection = take_apart(x, entries)
     if selection.arrays:
         return _arranged(_picked(x, selection), selection)
     if selection.scalar:
@@ -238,11 +247,13 @@ def update(x: Any, key: Any, value: Any, *, accumulate: bool) -> None:
     if not isinstance(value, Operand):
         value = _understood(x, value)
     _check_cast(x, value, accumulate)
-    x, entries = without_truths(x, entries_of(x, key))
-    if len(entries) == 1 and isinstance(entries[0], Operand) and is_mask(entries[0]):
-        x.rebind(where_masked(x, entries[0], value, accumulate).node)
-        return
-    selection = take_apart(x, entries)
+    selection = element(x, key)
+    if selection is None:
+        x, entries = without_truths(x, entries_of(x, key))
+        if len(entries) == 1 and isinstance(entries[0], Operand) and is_mask(entries[0]):
+            x.rebind(where_masked(x, entries[0], value, accumulate).node)
+            return
+        selection = take_apart(x, entries)
     if isinstance(value, Masked):
         raise value.misused()
     if selection.arrays:

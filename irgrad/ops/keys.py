@@ -193,6 +193,25 @@ def check_range(array: Any, dim: Dim, axis: int) -> None:
         )
 
 
+def element(x: Any, key: Any) -> Selection | None:
+    """Take apart a key that is one number in range for each axis, the most common one, fast."""
+    numbers = key if type(key) is tuple else (key,)
+    shape = shape_of(x)
+    rank = len(shape)
+    if len(numbers) != rank or not rank:
+        return None
+    starts: list[Dim] = []
+    for number, dim in zip(numbers, shape, strict=True):
+        if type(number) is not int or not isinstance(dim, int) or not -dim <= number < dim:
+            return None
+        starts.append(number if number >= 0 else number + dim)
+    ones = (1,) * rank
+    params = {
+        "starts": tuple(starts), "sizes": ones, "steps": ones, "dropped": tuple(range(rank)),
+    }  # fmt: skip
+    return Selection(params, (), (), (), 0, False, True)
+
+
 def take_apart(x: Any, entries: Sequence[Any]) -> Selection:
     """Take a key apart, given its entries.
 

@@ -31,22 +31,25 @@ def strides_of(x: Any) -> Strides | None:
     """Return the strides of ``x``; None where they are no polynomials or not known."""
     chain = []
     alias = alias_of(x)
-    while alias is not None:
+    while alias is not None and alias.layout is None:
         chain.append((alias, shape_of(x)))
         x = alias.base
         alias = alias_of(x)
     before = shape_of(x)
-    strides: Strides | None = contiguous_strides(before)
+    strides = contiguous_strides(before) if alias is None else alias.layout[0]
     for alias, shape in reversed(chain):
-        if strides is None:
-            return None
         strides = _step(alias.op.name, alias.params, before, strides, shape)
+        alias.layout = (strides,)
         before = shape
     return strides
 
 
-def _step(name: str, params: Any, before: Shape, strides: Strides, shape: Shape) -> Strides | None:
+def _step(
+    name: str, params: Any, before: Shape, strides: Strides | None, shape: Shape
+) -> Strides | None:
     """Follow one view."""
+    if strides is None:
+        return None
     if name == "reshape":
         return reshaped_strides(before, strides, shape)
     if name == "transpose":

@@ -380,3 +380,23 @@ def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
         x if shape_of(x) == shape and hasattr(x, "view_of") else np.broadcast_to(x, shape)
         for x in args
     )
+
+
+@spelling(np.shape)
+def _shape(a: Any) -> Any:
+    return a.shape
+
+
+@spelling(np.ndim)
+def _ndim(a: Any) -> int:
+    return len(shape_of(a))
+
+
+@spelling(np.size)
+def _size(a: Any, axis: Any = None) -> Any:
+    if axis is None:
+        return a.size
+    total: Any = 1
+    for place in normalized_axes(axis, len(shape_of(a))):
+        total = total * a.shape[place]
+    return total

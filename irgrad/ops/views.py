@@ -156,7 +156,7 @@ strided_set = declare(
 class Alias:
     """How a traced array that shares another's memory reads it and writes back into it."""
 
-    __slots__ = ("base", "op", "operands", "params", "root", "seen", "write")
+    __slots__ = ("base", "layout", "op", "operands", "params", "root", "seen", "write")
 
     def __init__(
         self,
@@ -173,6 +173,7 @@ class Alias:
         self.write = write
         self.root = base.root
         self.seen = self.root.version
+        self.layout: Any = None  # the strides, once somebody asked: see ``layout.strides_of``
 
     def read(self) -> Any:
         """Return what the alias sees of its base now."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import EscapedTracerError, UnsupportedCallError
+from irgrad.errors import UnsupportedCallError
 from irgrad.ir.graph import Node
 from irgrad.ir.op import Operand
+from irgrad.ops.axes import shape_of
 from irgrad.ops.create import constant, convert, size
 from irgrad.ops.views import strided
 from irgrad.trace.origins import location_here
@@ -38,9 +39,71 @@ def joined(array: np.ndarray) -> Any:
             remedy="pass arrays of numbers",
             location=location_here(),
         )
-    if array.shape[0] == 0:
+    if array.size == 0:
         return np.zeros(array.shape)
-    return np.stack([readied(row) for row in array])
+    elements = array.ravel().tolist()
+    if not all(map(_is_number, elements)):
+        return np.stack([readied(row) for row in array])
+    parts = [_part(run) for run in _runs(elements)]
+    flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return flat if array.ndim == 1 else np.reshape(flat, array.shape)
+
+
+def _is_number(element: Any) -> bool:
+    if isinstance(element, Operand):
+        return not shape_of(element)
+    return isinstance(element, int | float | complex | np.generic | TracedSize)
+
+
+def _runs(elements: list[Any]) -> list[list[tuple[Any, Any, int]]]:
+    """Group elements that stand side by side in one array, or are plain numbers.
+
+    ``np.asarray(x)`` takes ``x`` to its elements; so they are put together again as one part.
+    """
+    runs: list[list[tuple[Any, Any, int]]] = []
+    for element in elements:
+        source, place = _origin(element)
+        if runs:
+            _, before, last = runs[-1][-1]
+            if before is source and (source is None or place == last + 1):
+                runs[-1].append((element, source, place))
+                continue
+        runs.append([(element, source, place)])
+    return runs
+
+
+def _origin(element: Any) -> tuple[Any, int]:
+    """Return the array that an element was read from, and its place in C order.
+
+    The array is None for plain numbers, and the element itself where it was read from none.
+    """
+    if not isinstance(element, Operand):
+        return (None, 0) if not isinstance(element, TracedSize) else (element, 0)
+    node = element.node
+    if node.op is not strided:
+        return element, 0
+    place = 0
+    shape = node.inputs[0].array_type.shape
+    for axis, start in enumerate(node.params["starts"]):
+        if not isinstance(start, int) or (axis and not isinstance(shape[axis], int)):
+            return element, 0
+        place = place * (shape[axis] if axis else 1) + start
+    return node.inputs[0], place
+
+
+def _part(run: list[tuple[Any, Any, int]]) -> Any:
+    """Return the vector of the elements of a run."""
+    element, source, place = run[0]
+    if source is None:
+        return np.asarray([number for number, _, _ in run])
+    if not isinstance(source, Node):
+        return np.reshape(readied(element), (1,))
+    whole = type(element)(element.tape, source)
+    size = whole.type.size
+    flat = whole if len(whole.type.shape) == 1 else np.reshape(whole, -1)
+    if place == 0 and size == len(run):
+        return flat
+    return strided(flat, starts=(place,), sizes=(len(run),), steps=(1,), dropped=())
 
 
 def dtype_or_weak(operand: Any) -> Any:
@@ -58,13 +121,7 @@ def as_node(trace: Any, operand: Any, dtype: np.dtype | None = None) -> Node:
     """Return the node of an operand, converted to ``dtype``."""
     operand = readied(operand)
     if isinstance(operand, Operand):
-        if operand.tape is not trace:
-            raise EscapedTracerError(
-                "traced values of two different functions meet",
-                remedy="pass the value as an argument instead of storing it outside",
-                location=location_here(),
-            )
-        node = operand.node
+        node = operand.node if operand.tape is trace else trace.enter(operand)
         if dtype is not None and node.array_type.dtype != dtype:
             if node.op is constant:
                 return trace.scalar(node.params["value"], dtype)

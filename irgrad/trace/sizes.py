@@ -30,6 +30,17 @@ class TracedSize:
     __int__ = __index__
     __trunc__ = __index__
 
+    def __round__(self, digits: int | None = None) -> TracedSize:
+        return self
+
+    def __pos__(self) -> TracedSize:
+        return self
+
+    __floor__ = __ceil__ = __pos__
+
+    def __abs__(self) -> Any:
+        return self if self >= 0 else -self
+
     def __float__(self) -> float:
         return float(dims.concrete(self.dim))
 
@@ -49,6 +60,8 @@ class TracedSize:
             return self._wrap(integer - self.dim)
         if name == "__rfloordiv__":
             return self._wrap(dims.floor_divide(integer, self.dim))
+        if name == "__rmod__":
+            return self._wrap(integer - dims.floor_divide(integer, self.dim) * self.dim)
         return self._wrap(getattr(self.dim, name)(integer))
 
     def __add__(self, other: Any) -> Any:
@@ -78,11 +91,17 @@ class TracedSize:
     def __mod__(self, other: Any) -> Any:
         return self._arithmetic(other, "__mod__")
 
+    def __rmod__(self, other: Any) -> Any:
+        return self._arithmetic(other, "__rmod__")
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __neg__(self) -> Any:
         return self._wrap(-self.dim)
-
-    def __pos__(self) -> Any:
-        return self
 
     def __truediv__(self, other: Any) -> Any:
         return self.trace.size(self.dim) / other_operand(other)

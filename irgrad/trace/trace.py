@@ -71,8 +71,12 @@ def run_traced(
             arguments = [trace.input(spec.name, spec.type, spec.weak) for spec in specs]
             leaves, structure = flatten(function(*arguments))
             outputs = tuple(as_node(trace, leaf) for leaf in leaves)
-        except IrgradError as error:
-            raise located(error, location_of(error.__traceback__))  # noqa: B904 - the same error
+        except Exception as error:
+            # NumPy turns some errors into its own: `array[0] = x` of a traced x is a ValueError.
+            cause = error.__cause__ if isinstance(error.__cause__, IrgradError) else error
+            if not isinstance(cause, IrgradError):
+                raise
+            raise located(cause, location_of(error.__traceback__)) from None
         finally:
             trace.open = False
     return Traced(

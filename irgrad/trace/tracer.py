@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +27,7 @@ from irgrad.ops.masked import MaskMisusedError
 from irgrad.ops.operand import NumPyOperand
 from irgrad.ops.registry import METHODS
 from irgrad.ops.views import Alias
+from irgrad.trace.constants import number_of_sizes
 from irgrad.trace.operands import as_node, dtype_or_weak, readied
 from irgrad.trace.origins import is_subscript, location_here, origin_here
 from irgrad.trace.sizes import TracedSize
@@ -53,6 +54,8 @@ class Trace:
         self.open = True
         self.depth = 0
         """How many loops this trace is the body of."""
+        self.inner: Trace | None = None
+        """The body that is being traced inside this one."""
         self.replaced: dict[Node, Node] = {}
         """Nodes that ``finished`` is to leave out, and the nodes that compute as much and more."""
         self._scalars: dict[Any, Node] = {}
@@ -93,6 +96,17 @@ class Trace:
         node = self.record(size, (), {"dim": dim, "dtype": np.dtype(dtype)})
         return Tracer(self, node, weak=int)
 
+    def enter(self, tracer: Any) -> Node:
+        """Return the node through which a traced value from outside is seen.
+
+        Raises: EscapedTracerError, but for the bodies of loops and branches.
+        """
+        raise EscapedTracerError(
+            "traced values of two different functions meet",
+            remedy="pass the value as an argument instead of storing it outside",
+            location=location_here(),
+        )
+
     def capture(self, array: np.ndarray) -> Node:
         """Return the input that carries an array of the user's that is no argument.
 
@@ -104,6 +118,29 @@ class Trace:
             tracer = self.input(name, ArrayType(array.dtype, array.shape))
             known = self.captured[id(array)] = (array, tracer.node)
         return known[1]
+
+
+def innermost(trace: Trace, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Trace:
+    """Return the trace that an op belongs in: that of the innermost loop body it needs."""
+    for operand in operands:
+        other = operand.trace if isinstance(operand, TracedSize) else getattr(operand, "tape", None)
+        if other is not None and other.depth > trace.depth:
+            trace = other
+    loops = trace.assumptions.loops
+    if loops and params and trace.inner is not None:
+        names = {name for value in params.values() for name in _symbols(value) if name in loops}
+        depth = max((int(name[1:]) + 1 for name in names), default=0)
+        while trace.depth < depth and trace.inner is not None:
+            trace = trace.inner
+    return trace
+
+
+def _symbols(value: Any) -> Iterator[str]:
+    if isinstance(value, tuple):
+        for part in value:
+            yield from _symbols(part)
+    elif isinstance(value, dims.Size):
+        yield from dims.symbols(value)
 
 
 def located(error: IrgradError, location: Location | None) -> IrgradError:
@@ -209,10 +246,10 @@ class Tracer(NumPyOperand):
 
     def bind(self, op: Op, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         """Record ``op`` on ``operands``: tracers, arrays of the user's, Python numbers."""
-        trace = self.tape
+        trace = innermost(self.tape, operands, params)
         try:
             if op.promote is not None:
-                nodes, weak = self._promoted(op, operands)
+                nodes, weak = self._promoted(trace, op, operands)
             else:
                 nodes = tuple([as_node(trace, operand) for operand in operands])
                 weak = None
@@ -226,8 +263,9 @@ class Tracer(NumPyOperand):
             )
         return Tracer(trace, node, weak)
 
-    def _promoted(self, op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Node, ...], type | None]:
-        trace = self.tape
+    def _promoted(
+        self, trace: Trace, op: Op, operands: tuple[Any, ...]
+    ) -> tuple[tuple[Node, ...], type | None]:
         prepared = [readied(operand) for operand in operands]
         kinds = [dtype_or_weak(operand) for operand in prepared]
         assert op.promote is not None
@@ -402,6 +440,9 @@ class Tracer(NumPyOperand):
         )
 
     def __bool__(self) -> bool:
+        number = number_of_sizes(self.node)
+        if number is not None:
+            return bool(number)
         raise self._refuse(
             "a truth test (if, while, and, or, not)",
             "select with np.where(condition, a, b); branch with irgrad.cond, loop with "
@@ -409,17 +450,29 @@ class Tracer(NumPyOperand):
         )
 
     def __float__(self) -> float:
-        raise self._refuse("float()", "leave it a traced value; math.sin(x) becomes np.sin(x)")
+        number = number_of_sizes(self.node)
+        if number is not None:
+            return float(number)
+        raise self._refuse(
+            "float(), or a write into a plain array,",
+            "leave it a traced value: math.sin(x) becomes np.sin(x); start an array that is to "
+            "hold traced values with np.zeros_like(x), or np.stack them",
+        )
 
     def __complex__(self) -> complex:
         raise self._refuse("complex()", "leave it a traced value")
 
     def __int__(self) -> int:
+        number = number_of_sizes(self.node)
+        if number is not None:
+            return int(number)
         raise self._refuse("int()", "use np.floor or .astype(int), or a static argument")
 
     def __index__(self) -> int:
         raise self._refuse(
-            "an index or range()", "use an integer array as index, or a static argument"
+            "an index of a plain array or range()",
+            "pass the array as an argument, or pick with np.take_along_axis; for range() use "
+            "irgrad.fori_loop or a static argument",
         )
 
     def __round__(self, digits: int | None = None) -> Any:
@@ -438,8 +491,8 @@ class Tracer(NumPyOperand):
         if dtype is not None and np.dtype(dtype) != np.dtype(object):
             raise self._refuse(
                 f"np.array(..., dtype={np.dtype(dtype)}) or a write into a plain array",
-                "build arrays of traced values with np.stack or np.concatenate, or start from "
-                "np.zeros_like(x)",
+                "leave the dtype out or use x.astype; join traced values with np.stack or "
+                "np.concatenate, or start from np.zeros_like(x)",
             )
         shape = tuple(map(dims.concrete, self.type.shape))
         if int(np.prod(shape)) > _ELEMENT_LIMIT:
