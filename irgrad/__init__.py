@@ -5,6 +5,11 @@ from irgrad import ops as _ops
 from irgrad import testing as testing
 from irgrad.api import CompiledFunction as CompiledFunction
 from irgrad.api import compile as compile
+from irgrad.control import cond as cond
+from irgrad.control import fori_loop as fori_loop
+from irgrad.control import scan as scan
+from irgrad.control import switch as switch
+from irgrad.control import while_loop as while_loop
 from irgrad.errors import IrgradError as IrgradError
 from irgrad.interpret.draw import draw_graph as draw_graph
 from irgrad.interpret.value import Value as Value

@@ -415,6 +415,12 @@ def concrete(dim: Dim) -> int:
     assumptions = _assumptions.get()
     if assumptions is None:
         raise InternalError(f"the number of the size {dim} was asked outside a trace")
+    if not assumptions.loops.keys().isdisjoint(symbols(dim)):
+        raise ShapeError(
+            "a loop variable has no number while the loop's body is traced",
+            remedy="index and compute with it; for a shape or range() that depends on it, write a "
+            "Python loop",
+        )
     number = evaluate(dim, assumptions.hints)
     assumptions.conclude(dim, "==", number)
     return number
