@@ -143,15 +143,6 @@ def _symbols(value: Any) -> Iterator[str]:
         yield from dims.symbols(value)
 
 
-def innermost(trace: Trace, operands: tuple[Any, ...]) -> Trace:
-    """Return the trace that an op on ``operands`` belongs in: that of the innermost loop body."""
-    for operand in operands:
-        other = getattr(operand, "tape", None)
-        if other is not None and other.depth > trace.depth:
-            trace = other
-    return trace
-
-
 def located(error: IrgradError, location: Location | None) -> IrgradError:
     """Return the error with the user's line, where it has none yet."""
     if error.location is None:
