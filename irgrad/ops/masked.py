@@ -62,7 +62,12 @@ class Masked(NumPyOperand):
         """The type, which has no shape."""
         raise self.misused()
 
-    tape = node = shape = ndim = size = type
+    node = shape = ndim = size = type
+
+    @property
+    def tape(self) -> Any:
+        """The trace that the values are recorded in."""
+        return getattr(self.values, "tape", None)
 
     def misused(self) -> MaskMisusedError:
         """Return the error for a use that needs the number of elements."""

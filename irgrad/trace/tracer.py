@@ -24,10 +24,10 @@ from irgrad.ir.origin import Origin
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import constant, convert, input_, item, size
 from irgrad.ops.masked import MaskMisusedError
-from irgrad.ops.operand import NumPyOperand
 from irgrad.ops.registry import METHODS
 from irgrad.ops.views import Alias
 from irgrad.trace.constants import number_of_sizes
+from irgrad.trace.in_place import InPlaceOperators
 from irgrad.trace.operands import as_node, dtype_or_weak, readied
 from irgrad.trace.origins import is_subscript, location_here, origin_here
 from irgrad.trace.sizes import TracedSize
@@ -150,7 +150,7 @@ def located(error: IrgradError, location: Location | None) -> IrgradError:
     return error
 
 
-class Tracer(NumPyOperand):
+class Tracer(InPlaceOperators):
     """A traced array or scalar.
 
     ``weak`` is the Python type of a scalar that takes the other operand's dtype (NEP 50), else
@@ -378,48 +378,9 @@ class Tracer(NumPyOperand):
     def __setitem__(self, key: Any, value: Any) -> None:
         METHODS["__setitem__"](self, key, value)
 
-    def _in_place(self, value: Any) -> Tracer:
-        """Take on the result of an in-place operator; a number can't, it is replaced."""
-        if self.alias is None and not self.type.shape:
-            return value  # type: ignore[no-any-return]
-        METHODS["__setitem__"](self, Ellipsis, value)
-        return self
-
-    def __iadd__(self, other: Any) -> Any:
-        if self.alias is None and not self.type.shape:
-            return self + other
-        METHODS["__iadd__"](self, other)
-        return self
-
-    def __isub__(self, other: Any) -> Any:
-        return self._in_place(self - other)
-
-    def __imul__(self, other: Any) -> Any:
-        return self._in_place(self * other)
-
-    def __itruediv__(self, other: Any) -> Any:
-        return self._in_place(self / other)
-
-    def __ifloordiv__(self, other: Any) -> Any:
-        return self._in_place(self // other)
-
-    def __imod__(self, other: Any) -> Any:
-        return self._in_place(self % other)
-
-    def __ipow__(self, other: Any) -> Any:
-        return self._in_place(self**other)
-
-    def __imatmul__(self, other: Any) -> Any:
-        return self._in_place(self @ other)
-
-    def __iand__(self, other: Any) -> Any:
-        return self._in_place(self & other)
-
-    def __ior__(self, other: Any) -> Any:
-        return self._in_place(self | other)
-
-    def __ixor__(self, other: Any) -> Any:
-        return self._in_place(self ^ other)
+    def is_number(self) -> bool:
+        """Tell whether the value is a number, which Python replaces and never writes into."""
+        return self.alias is None and not self.type.shape
 
     def __len__(self) -> Any:
         if not self.type.shape:
