@@ -127,7 +127,7 @@ class CompiledFunction:
             known[:] = [old for old in known if old.watched.unchanged()]
             seen = self._seen.setdefault(key, [])
             seen.append(tuple(leaf.shape for leaf in call.leaves))
-            history = seen if self._shapes == "auto" else seen[-1:]
+            history = seen if self._shapes == "auto" else None
             name = getattr(self._function, "__name__", "function")
             chosen = specialise(
                 self._signature, call, history, self._argnums, self._options, name

@@ -58,12 +58,17 @@ class Specialisation:
 
 
 def assign_sizes(
-    leaves: Sequence[Leaf], seen: Sequence[tuple[tuple[int, ...], ...]], taken: set[str]
+    leaves: Sequence[Leaf],
+    seen: Sequence[tuple[tuple[int, ...], ...]] | None,
+    taken: set[str],
 ) -> tuple[tuple[ArrayType, ...], dict[str, int]]:
     """Return the types of the arguments, and the numbers their symbols stand for.
 
-    ``seen`` are the shapes of all calls so far with these ranks, the present one last.
+    ``seen`` are the shapes of all calls so far with these ranks, the present one last; None keeps
+    every size a number.
     """
+    if seen is None:
+        return tuple(ArrayType(leaf.dtype, leaf.shape) for leaf in leaves), {}
     groups: dict[tuple[int, ...], str] = {}
     hints: dict[str, int] = {}
     types = []
@@ -97,7 +102,7 @@ def _fresh(taken: set[str]) -> str:
 def specialise(
     signature: Signature,
     call: Call,
-    seen: Sequence[tuple[tuple[int, ...], ...]],
+    seen: Sequence[tuple[tuple[int, ...], ...]] | None,
     argnums: tuple[int, ...],
     options: Options,
     name: str,
@@ -164,11 +169,14 @@ def wanted_leaves(call: Call, argnums: tuple[int, ...]) -> tuple[int, ...]:
                 f"argnums names argument {argument} of a call with {len(call.parameters)}",
                 remedy="count the arguments from 0, static ones left out",
             )
-        for position in call.span(argument % len(call.parameters)):
+        number = argument % len(call.parameters)
+        for position in call.span(number):
             leaf = call.leaves[position]
             if leaf.dtype.kind not in "fc":
+                accessors = call.structures[number].accessors()
+                path = accessors[position - call.span(number).start]
                 raise DifferentiationError(
-                    f"can't differentiate by {leaf.name!r}: its dtype is {leaf.dtype}, and a "
+                    f"can't differentiate by {path.codify(call.parameters[number])}: its dtype is {leaf.dtype}, and a "
                     "derivative needs a floating-point one",
                     remedy="pass it as floats (x.astype(float), 2.0 for 2), or leave it out of "
                     "argnums",

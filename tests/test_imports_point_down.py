@@ -30,7 +30,7 @@ LAYERS: list[set[str]] = [
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
 # Parts of one layer of which one is nevertheless a client of the other: (client, served).
-BESIDE: set[tuple[str, str]] = set()
+BESIDE: set[tuple[str, str]] = {("runtime", "emit")}
 
 # Imported where first used: they are optional, or cost more than a run that needs none of them
 # should pay.

@@ -177,6 +177,11 @@ def value_and_gradient(graph: Graph, inputs: Sequence[int], output: int = 0) -> 
 
     Raises: DifferentiationError where the output is no real scalar or a derivative is missing.
     """
+    if len(graph.outputs) <= output:
+        raise DifferentiationError(
+            "grad needs a function that returns one real number; this one returns none",
+            remedy="return the number to differentiate",
+        )
     result = graph.outputs[output]
     kind = result.array_type
     if kind.shape != () or kind.dtype.kind != "f":

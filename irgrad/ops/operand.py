@@ -67,6 +67,16 @@ class NumPyOperand(Operand):
             raise unsupported(f"{module}.{function.__name__}")
         return meaning(*args, **kwargs)
 
+    @property
+    def real(self) -> Any:
+        """The value itself: all are real."""
+        return FUNCTIONS[np.real](self)
+
+    @property
+    def imag(self) -> Any:
+        """Zeros."""
+        return FUNCTIONS[np.imag](self)
+
     def __add__(self, other: Any) -> Any:
         return elementary.add(self, other)
 
@@ -92,6 +102,8 @@ class NumPyOperand(Operand):
         return elementary.divide(other, self)
 
     def __pow__(self, other: Any) -> Any:
+        if type(other) is int and other == 2 and getattr(self, "dtype", None) == np.bool_:
+            return elementary.square(self)  # int8, as NumPy's operator gives; np.power int64
         return UFUNCS[np.power](self, other)
 
     def __rpow__(self, other: Any) -> Any:

@@ -59,14 +59,23 @@ def _numba_type(type: ArrayType) -> Any:
 
 
 def _plain(function: Callable[..., Any], inputs: Sequence[ArrayType]) -> Callable[..., Any]:
-    """Return an emitted function run as plain Python, on NumPy scalars as the machine would."""
-    kinds = [None if type.rank else type.dtype.type for type in inputs]
+    """Return an emitted function run as plain Python, on NumPy scalars as the machine would.
+
+    Like a compiled one it raises TypeError for arrays of another dtype or rank.
+    """
 
     def call(*arguments: Any) -> Any:
-        ready = [
-            argument if kind is None else kind(argument)
-            for argument, kind in zip(arguments, kinds, strict=True)
-        ]
+        ready = []
+        for argument, type in zip(arguments, inputs, strict=True):
+            if not type.rank:
+                argument = type.dtype.type(argument)
+            elif (
+                not isinstance(argument, np.ndarray)
+                or argument.dtype != type.dtype
+                or argument.ndim != type.rank
+            ):
+                raise TypeError(f"an array of type {type} is needed")
+            ready.append(argument)
         with np.errstate(all="ignore"):
             return function(*ready)
 
