@@ -44,6 +44,14 @@ def dtype_of(x: Any) -> np.dtype:
     return dtype if dtype is not None else np.asarray(x).dtype
 
 
+def promotion_kind(x: Any) -> Any:
+    """Return what an operand is to NumPy's promotion: a dtype, or 0 of a weak Python type."""
+    weak = getattr(x, "weak", None)
+    if weak is None or weak is False:
+        return dtype_of(x)
+    return weak(0) if isinstance(weak, type) else 0.0
+
+
 def normalized_axis(axis: Any, rank: int) -> int:
     """Return ``axis`` counted from the front."""
     number = operator.index(axis)

@@ -46,7 +46,9 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", sub
     target = np.dtype(dtype) if dtype is not None else dtype_of(a)
     sizes: Any = shape_of(a) if shape is None else as_shape(shape)
     value = carrier.lift(fill_value)
-    return np.broadcast_to(convert(value, dtype=target) if value.dtype != target else value, sizes)
+    if dtype_of(value) != target:
+        value = convert(value, dtype=target)
+    return np.broadcast_to(value, sizes)
 
 
 @spelling(method="astype")
@@ -122,3 +124,8 @@ def _conjugate(x: Any) -> Any:
 
 
 METHODS["conj"] = _conjugate
+
+
+@spelling(method="fill")
+def _fill(a: Any, value: Any) -> None:
+    delivered(value, a, "ndarray.fill")

@@ -51,6 +51,18 @@ def _array_equiv(a1: Any, a2: Any) -> Any:
     return np.all(np.equal(a1, a2))
 
 
+@spelling(np.isin)
+def _isin(
+    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *,
+    kind: Any = None,
+) -> Any:  # fmt: skip
+    """Compare each element with each of the others; cost is their product."""
+    count = dims.product(shape_of(test_elements))
+    each = reshape(element, shape=(*shape_of(element), 1))
+    found = np.any(each == reshape(test_elements, shape=(count,)), axis=-1)
+    return ~found if invert else found
+
+
 @spelling(np.select)
 def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """Take each element from the first choice whose condition holds."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from irgrad.errors import MutationError
 
 
@@ -16,8 +18,9 @@ def delivered(result: Any, out: Any, call: str) -> Any:
     if target is None:
         return result
     if not hasattr(target, "assign"):
+        kind = "plain array" if isinstance(target, np.ndarray) else type(target).__name__
         raise MutationError(
-            f"{call}(..., out=array) would write a traced value into a plain array",
+            f"{call} would write a traced value into a {kind}, which can't hold it",
             remedy="drop out= and use the result",
         )
     target.assign(result)

@@ -10,7 +10,7 @@ from irgrad.errors import ShapeError, UnsupportedCallError
 from irgrad.ir import dims
 from irgrad.ir.dims import Dim
 from irgrad.ir.op import Operand
-from irgrad.ops.axes import as_dim, dtype_of, shape_of
+from irgrad.ops.axes import as_dim, dtype_of, promotion_kind, shape_of
 from irgrad.ops.create import carrier, convert, counting
 from irgrad.ops.elementwise import select
 from irgrad.ops.registry import spelling
@@ -43,8 +43,7 @@ def _spaced(
 def _kind(x: Any) -> Any:
     """Return what an end counts as in NumPy's promotion: a dtype, or a Python number."""
     if isinstance(x, Operand):
-        weak = getattr(x, "weak", None)
-        return dtype_of(x) if weak is None else weak(0)
+        return promotion_kind(x)
     return x if isinstance(x, int | float) else dtype_of(x)
 
 

@@ -91,7 +91,7 @@ def _np_argpartition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect"
 
 
 def _sort_in_place(a: Any, axis: Any = -1, *args: Any, **options: Any) -> None:
-    a.assign(_sorted(a, axis))
+    delivered(_sorted(a, axis), a, "ndarray.sort")
 
 
 METHODS["sort"] = _sort_in_place

@@ -1,0 +1,91 @@
+"""Polynomials as NumPy's old functions write them: coefficients from the highest power down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ShapeError
+from irgrad.ir import dims
+from irgrad.ir.op import Operand
+from irgrad.ops.axes import shape_of
+from irgrad.ops.registry import spelling
+
+
+def _length(p: Any) -> int:
+    """Return the number of coefficients, which a trace fixes."""
+    return dims.concrete(shape_of(p)[0]) if shape_of(p) else 1
+
+
+def _coefficients(p: Any) -> list[Any]:
+    values = p if isinstance(p, Operand) else np.asarray(p)
+    return [values[i] for i in range(_length(values))] if shape_of(values) else [values]
+
+
+@spelling(np.polyval)
+def _polyval(p: Any, x: Any) -> Any:
+    """Evaluate by Horner's rule.
+
+    Reference: Knuth, The Art of Computer Programming 2, section 4.6.4.
+    """
+    result = np.zeros_like(x)
+    for coefficient in _coefficients(p):
+        result = result * x + coefficient
+    return result
+
+
+def _padded(p: Any, length: int) -> list[Any]:
+    own = _coefficients(p)
+    return [0.0 * own[0]] * (length - len(own)) + own
+
+
+@spelling(np.polyadd)
+def _polyadd(a1: Any, a2: Any) -> Any:
+    length = max(_length(a1), _length(a2))
+    return np.stack(
+        [a + b for a, b in zip(_padded(a1, length), _padded(a2, length), strict=True)]
+    )
+
+
+@spelling(np.polysub)
+def _polysub(a1: Any, a2: Any) -> Any:
+    length = max(_length(a1), _length(a2))
+    return np.stack(
+        [a - b for a, b in zip(_padded(a1, length), _padded(a2, length), strict=True)]
+    )
+
+
+@spelling(np.polymul)
+def _polymul(a1: Any, a2: Any) -> Any:
+    first, second = _coefficients(a1), _coefficients(a2)
+    sums: list[Any] = [0.0] * (len(first) + len(second) - 1)
+    for i, a in enumerate(first):
+        for j, b in enumerate(second):
+            sums[i + j] = sums[i + j] + a * b
+    return np.stack(sums)
+
+
+@spelling(np.polyder)
+def _polyder(p: Any, m: int = 1) -> Any:
+    """Return the coefficients of the derivative of order ``m``."""
+    if m < 0:
+        raise ShapeError(f"np.polyder of order {m}", remedy="give an order of 0 or more")
+    own = _coefficients(p)
+    for _ in range(m):
+        degree = len(own) - 1
+        own = [value * float(degree - i) for i, value in enumerate(own[:-1])]
+    return np.stack(own) if own else np.zeros(0)
+
+
+@spelling(np.polyint)
+def _polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    """Return the coefficients of the integral of order ``m``, constants ``k``."""
+    own = _coefficients(p)
+    constants = [0.0] * m if k is None else list(np.atleast_1d(k))
+    if len(constants) == 1:
+        constants = constants * m
+    for constant in constants:
+        degree = len(own)
+        own = [value / float(degree - i) for i, value in enumerate(own)] + [constant]
+    return np.stack(own)
