@@ -133,12 +133,14 @@ def check(
     fixed: bool = False,
     numpy: Callable[..., Any] | None = None,
     rounding: float = 1e-12,
+    narrow: bool = True,
 ) -> None:
     """Assert that values, dtypes, shapes and derivatives equal NumPy's and differences of them.
 
     ``argnums`` are the arguments differentiated by (by default all float64 ones), ``order`` the
     highest order of derivative. ``fixed`` says that the function asks for the number of a size,
     so that one trace serves that number only. ``numpy`` is the oracle where it isn't ``function``.
+    ``narrow`` checks float32 arguments too.
     """
     arguments = tuple(np.asarray(x)[()] for x in arguments)
     reference = numpy or function
@@ -151,7 +153,7 @@ def check(
     if fixed:
         assert any(guard.relation == "==" for guard in traced.graph.guards), "no size was fixed"
     with np.errstate(all="ignore"):
-        _check(function, reference, traced, points, argnums, order, rounding)
+        _check(function, reference, traced, points, argnums, order, rounding, narrow)
 
 
 def _check(
@@ -162,19 +164,21 @@ def _check(
     argnums: Sequence[int] | None,
     order: int,
     rounding: float,
+    narrow: bool,
 ) -> None:
     arguments = points[0].arguments
     for point in points:
         _check_values(reference, traced, point, rounding)
-    narrow = Point(tuple(_narrowed(x) for x in arguments))
-    if any(x.dtype == np.float32 for x in narrow.arguments):
-        _check_values(reference, trace(function, *narrow.arguments), narrow, 3e-5)
     if argnums is None:
         argnums = [i for i, x in enumerate(arguments) if np.asarray(x).dtype == np.float64]
-    if order and argnums and any(np.size(arguments[i]) for i in argnums):
+    differentiated = bool(order and argnums and any(np.size(arguments[i]) for i in argnums))
+    if differentiated:
         _check_derivatives(function, reference, points, argnums, order)
-    if any(x.dtype == np.float32 for x in narrow.arguments) and argnums and order:
-        _check_narrow_gradient(function, narrow, argnums)
+    short = Point(tuple(_narrowed(x) for x in arguments))
+    if narrow and any(x.dtype == np.float32 for x in short.arguments):
+        _check_values(reference, trace(function, *short.arguments), short, 3e-5)
+        if differentiated:
+            _check_narrow_gradient(function, short, argnums)
 
 
 def _narrowed(x: Any) -> Any:

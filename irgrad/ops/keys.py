@@ -160,7 +160,7 @@ def _slice_part(entry: slice, dim: Dim) -> tuple[Dim, Dim, int]:
         if not dims.at_least(number, 0):
             number = number + dim
             return number if dims.at_least(number, low) else low
-        return high if dims.at_least(number, high) else number
+        return number if dims.at_least(high, number) else high
 
     if step > 0:
         start, stop = bound(entry.start, 0, 0, dim), bound(entry.stop, dim, 0, dim)

@@ -192,7 +192,7 @@ def _bound(place: Dim, length: Dim) -> Dim:
     if not dims.at_least(place, 0):
         place = place + length
         return place if dims.at_least(place, 0) else 0
-    return length if dims.at_least(place, length) else place
+    return place if dims.at_least(length, place) else length
 
 
 @spelling(np.split)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -128,11 +129,11 @@ class TracedSize:
         return not self >= other
 
     def __ge__(self, other: Any) -> bool:
-        integer = self._integer(other)
+        integer = self._integer(math.ceil(other) if isinstance(other, float) else other)
         return dims.at_least(self.dim, integer) if integer is not None else int(self) >= other
 
     def __gt__(self, other: Any) -> bool:
-        integer = self._integer(other)
+        integer = self._integer(math.floor(other) if isinstance(other, float) else other)
         return dims.at_least(self.dim, integer + 1) if integer is not None else int(self) > other
 
     def __le__(self, other: Any) -> bool:
