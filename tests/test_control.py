@@ -113,7 +113,9 @@ def chosen(xs: Any, w: Any) -> Any:
 
 def switched(xs: Any, w: Any) -> Any:
     index = np.floor(np.abs(w) * 3.0).astype(np.int64)
-    return switch(index, [lambda x: np.sum(x), lambda x: np.sum(x * x * w), np.prod], xs)
+    return switch(
+        index, [lambda x: np.sum(x), lambda x: np.sum(x * x * w), lambda x: np.max(x)], xs
+    )
 
 
 draws = np.random.default_rng(8)

@@ -58,6 +58,21 @@ class LoopView:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class WhileView:
+    """What ``while.py.jinja`` prints."""
+
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class CondView:
+    """What ``cond.py.jinja`` prints."""
+
+    condition: str
+    body: str
+
+
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
@@ -224,6 +239,28 @@ def _loop(statement: loops.Loop, printer: Printer) -> list[str]:
     return render("loop.py.jinja", view).rstrip("\n").split("\n")
 
 
+def _while(statement: loops.While, printer: Printer) -> list[str]:
+    view = WhileView(_body(statement.body, printer))
+    return render("while.py.jinja", view).rstrip("\n").split("\n")
+
+
+def _when(statement: loops.When, printer: Printer) -> list[str]:
+    view = CondView(statement.condition, _body(statement.body, printer))
+    return render("cond.py.jinja", view).rstrip("\n").split("\n")
+
+
+def _leave(statement: loops.Leave, printer: Printer) -> list[str]:
+    return [f"if not {statement.condition}:", "    break"]
+
+
+def _grow(statement: loops.Grow, printer: Printer) -> list[str]:
+    array = statement.array
+    return [
+        f"if {statement.count} == {array}.shape[0]:",
+        f"    {array} = np.concatenate(({array}, np.empty_like({array})))",
+    ]
+
+
 def _shape_text(shape: Sequence[Any]) -> str:
     sizes = ", ".join(map(size_text, shape))
     return sizes if len(shape) == 1 else f"({sizes})"
@@ -305,4 +342,8 @@ _STATEMENTS: dict[type, Callable[[Any, Printer], list[str]]] = {
     loops.Rearrange: _rearrange,
     loops.Call: _call,
     loops.Copy: _copy,
+    loops.While: _while,
+    loops.When: _when,
+    loops.Leave: _leave,
+    loops.Grow: _grow,
 }

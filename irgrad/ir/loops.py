@@ -103,6 +103,33 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class While(Loop):
+    """``while True: body``, which a ``Leave`` in the body ends; variable and extent say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class When(Loop):
+    """``if condition: body``; variable and extent say nothing."""
+
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave the loop around, unless the variable ``condition`` is true."""
+
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grow:
+    """Double an array along its first axis where ``count`` has reached its length."""
+
+    array: str
+    count: str
+
+
+@dataclass(frozen=True, slots=True)
 class Allocate:
     """A fresh contiguous array, filled with ``fill`` or left empty."""
 
@@ -179,7 +206,7 @@ class Copy:
 
 
 Statement = (
-    Let | Store | Accumulate | Loop | Allocate | Fill | Slice | Rearrange | Call | Copy
+    Let | Store | Accumulate | Loop | Allocate | Fill | Slice | Rearrange | Call | Copy | Leave | Grow
 )
 
 

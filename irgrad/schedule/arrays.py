@@ -48,7 +48,7 @@ def computes(node: Node) -> bool:
         operand = node.inputs[0].array_type
         indices = tuple(dims.symbol(f"@{axis}") for axis in range(node.array_type.rank))
         return lowering.index(operand, indices, **node.params) is not None
-    return isinstance(lowering, Elementwise | Reduction | Contraction)
+    return node.op is create.iota or isinstance(lowering, Elementwise | Reduction | Contraction)
 
 
 def compute(body: Body, node: Node) -> None:
@@ -59,7 +59,10 @@ def compute(body: Body, node: Node) -> None:
     elif isinstance(lowering, Contraction):
         _product(body, node)
     elif isinstance(lowering, View):
-        _store(body, node, lambda indices: _looked_up(body, node, lowering, indices))
+        _store(body, node, lambda indices: looked_up(body, node, indices))
+    elif node.op is create.iota:
+        dtype = node.array_type.dtype
+        _store(body, node, lambda indices: loops.SizeValue(indices[0], dtype))
     else:
         _store(body, node, lambda indices: _applied(body, node, indices))
 
@@ -113,8 +116,11 @@ def _applied(body: Body, node: Node, indices: Indices) -> loops.Expression:
     return loops.Apply(lowering.expression, operands, dtype, lowering.vector_math)
 
 
-def _looked_up(body: Body, node: Node, lowering: View, indices: Indices) -> Any:
+def looked_up(body: Body, node: Node, indices: Indices) -> Any:
+    """Return an element of a view, as one of what it looks at."""
     operand = node.inputs[0]
+    lowering = node.op.lowering
+    assert isinstance(lowering, View)
     found = lowering.index(operand.array_type, indices, **node.params)
     assert found is not None
     return element(body, operand, tuple(body.size(index) for index in found))

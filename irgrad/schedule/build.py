@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import InternalError
+from irgrad.errors import InternalError, UnsupportedCallError
 from irgrad.ir import dims
 from irgrad.ir import op as lowerings
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Graph, Node
 from irgrad.ops import create
-from irgrad.ops.control import loop
 from irgrad.ops.index import gather, scatter_add, scatter_set
 from irgrad.ops.shape import concatenate, reshape
 from irgrad.ops.views import strided_add, strided_set
-from irgrad.schedule.loops import is_begin
+from irgrad.schedule.loops import has_loops_to_emit, is_begin
 from irgrad.schedule.products import product_unit
 from irgrad.schedule.units import (
     Kernel,
@@ -292,12 +291,16 @@ def _contraction(builder: Builder, node: Node) -> None:
 
 
 def _control(builder: Builder, node: Node) -> None:
-    if node.op is not loop:
-        raise InternalError(f"the back end has no lowering for {node.op.name}")
+    if not has_loops_to_emit(Graph((), (node,), ())):
+        raise UnsupportedCallError(
+            "the body of a loop or branch has an operation that can't be emitted there yet",
+            remedy="move sorting, cumulative sums, gathers and the like out of the body",
+            location=node.origin.location() if node.origin else None,
+        )
     for operand in node.inputs:
         if not is_begin(operand) and operand.op is not create.constant:
             builder.whole(operand)
-    builder.units.append(Routine(node, "loop", node.inputs, builder.readers))
+    builder.units.append(Routine(node, "control", node.inputs, builder.readers))
     builder.stored.add(node)
 
 

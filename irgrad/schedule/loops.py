@@ -13,14 +13,17 @@ from typing import Any
 from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Graph, Node
-from irgrad.ir.op import Elementwise, Write
+from irgrad.ir.op import Control, Elementwise, Op, View, Write
 from irgrad.ops import create
-from irgrad.ops.control import loop
+from irgrad.ops.control import branch, loop, repeat
 from irgrad.ops.index import gather
 from irgrad.ops.views import strided, strided_add, strided_set
-from irgrad.schedule.arrays import compute, computes, conversion
+from irgrad.schedule.arrays import compute, computes, conversion, looked_up
 from irgrad.schedule.names import Names
 from irgrad.schedule.units import variable
+
+CHOICES: dict[Op, Callable[[Any, Node, Sequence[Node]], None]] = {}
+"""How the control ops besides ``loop`` are lowered; ``schedule.choices`` fills it."""
 
 LONGEST = 8
 """Operations up to which a number that is used once is written where it is used."""
@@ -36,17 +39,26 @@ class Around:
 
 def has_loops_to_emit(graph: Graph) -> bool:
     """Tell whether the bodies of all loops of a graph can be lowered here."""
-    stack = [node.params["body"] for node in graph.nodes if node.op is loop]
+    stack = [body for node in graph.nodes for body in graphs_of(node)]
     while stack:
         body = stack.pop()
         for node in body.nodes:
-            if node.op is loop:
-                stack.append(node.params["body"])
-            elif not _is_plain(node):
+            inner = graphs_of(node)
+            stack.extend(inner)
+            if not inner and not _is_plain(node):
                 return False
         if not _writes_last(body):
             return False
     return True
+
+
+def graphs_of(node: Node) -> list[Graph]:
+    """Return the graphs that a control op holds."""
+    if not isinstance(node.op.lowering, Control):
+        return []
+    if node.op is branch:
+        return list(node.params["branches"])
+    return [node.params[key] for key in ("condition", "body") if key in node.params]
 
 
 def _is_plain(node: Node) -> bool:
@@ -54,7 +66,7 @@ def _is_plain(node: Node) -> bool:
     if op in (create.input_, create.constant, create.size, create.full, strided):
         return True
     if op is create.item:
-        return node.inputs[0].op is loop
+        return isinstance(node.inputs[0].op.lowering, Control)
     if op in (strided_set, strided_add):
         return True
     if op is gather:  # by a table of the re-roller's own, whose indices are in range
@@ -68,7 +80,7 @@ def _writes_last(body: Graph) -> bool:
     outputs = set(body.outputs)
     readers = body.consumers()
     for node in body.nodes:
-        for target in _overwritten(node):
+        for target in overwritten(node):
             last = max(
                 (
                     position[reader]
@@ -77,7 +89,7 @@ def _writes_last(body: Graph) -> bool:
                 ),
                 default=0,
             )
-            writers = [reader for reader in readers[target] if target in _overwritten(reader)]
+            writers = [reader for reader in readers[target] if target in overwritten(reader)]
             if target in outputs or len(writers) > 1 or last > position[node]:
                 return False
             if node.inputs.count(target) > 1:
@@ -93,21 +105,29 @@ def _origin(node: Node) -> Node | None:
     while node.op is not create.input_:
         if isinstance(node.op.lowering, Write):
             node = node.inputs[0]
-        elif node.op is create.item:
+        elif node.op is create.item and _goes_on(node):
             node = node.inputs[0].inputs[node.params["index"]]
         else:
             return None
     return node
 
 
-def _overwritten(node: Node) -> list[Node]:
+def overwritten(node: Node) -> list[Node]:
     """Return the arrays whose memory a node goes on writing."""
     if isinstance(node.op.lowering, Write):
         return [node.inputs[0]]
-    if node.op is loop:
-        states = node.params["carries"] + node.params["tapes"]
+    if node.op in (loop, repeat):
+        states = node.params["carries"] + node.params.get("tapes", 0)
         return [n for n in node.inputs[:states] if n.array_type.rank and n.op is not create.full]
     return []
+
+
+def _goes_on(item: Node) -> bool:
+    """Tell whether a result of a loop is a carry or a tape, in the memory it began in."""
+    source, index = item.inputs[0], item.params["index"]
+    return source.op in (loop, repeat) and index < source.params["carries"] + source.params.get(
+        "tapes", 0
+    )
 
 
 @dataclass
@@ -165,8 +185,12 @@ class Nest:
             self.write(node)
         elif op is loop:
             lower_nest(self, node, self.readers[node])
+        elif op in CHOICES:
+            CHOICES[op](self, node, self.readers[node])
         elif op is create.item:
             pass  # named with its loop
+        elif isinstance(op.lowering, View) and not node.array_type.rank:
+            self.keep(node, looked_up(self, node, ()), is_output)
         elif node.array_type.rank or not isinstance(op.lowering, Elementwise):
             compute(self, node)
         else:
@@ -187,7 +211,7 @@ class Nest:
         """Give a number a name, unless it is used once and can be written there."""
         once = len(self.readers[node]) == 1 and not is_output
         reader = self.readers[node][0] if once else None
-        inside = reader is not None and reader.op is loop
+        inside = reader is not None and isinstance(reader.op.lowering, Control)
         if once and not inside and not self.changes(expression) and _weight(expression) <= LONGEST:
             self.values[node] = expression
             return
@@ -258,9 +282,8 @@ class Nest:
     def filled(self, node: Node) -> str:
         """Return the name of an array filled anew each time the body runs."""
         name = self.array(node.op.name, node)
-        literal = self.values[node.inputs[0]]
-        assert isinstance(literal, loops.Literal)
-        self.statements.append(loops.Fill(name, literal.value, literal.dtype))
+        value = node.inputs[0].params["value"]
+        self.statements.append(loops.Fill(name, value, node.array_type.dtype))
         return name
 
     def array(self, wished: str, node: Node) -> str:
@@ -273,7 +296,7 @@ class Nest:
         """Give an array its memory, and let reads of it stay before writes."""
         type = node.array_type
         shape = tuple(self.size(dim) for dim in type.shape)
-        varies = any(s.startswith("@") for dim in shape for s in dims.symbols(dim))
+        varies = any(s.startswith(("@", "count")) for dim in shape for s in dims.symbols(dim))
         into = self.statements if varies else self.around.allocations
         into.append(loops.Allocate(name, shape, type.dtype))
         self.changing.add(name)
@@ -332,9 +355,7 @@ def lower_loop(
         homes.append(home)
     for operand in node.inputs[states:]:
         if is_begin(operand) and operand not in nest.values:
-            nest.values[operand] = nest.array("full", operand)
-            fill = operand.inputs[0].params["value"]
-            nest.statements.append(loops.Fill(nest.values[operand], fill, operand.array_type.dtype))
+            nest.values[operand] = nest.filled(operand)
     run_nest(nest, node, homes)
     return nest.statements
 
@@ -348,14 +369,17 @@ def is_begin(node: Node) -> bool:
     )
 
 
-def lower_nest(nest: Nest, node: Node, items: Sequence[Node]) -> None:
+def lower_nest(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
     """Add the statements of a loop to those of the body it stands in."""
-    params = node.params
-    carries = params["carries"]
-    states = carries + params["tapes"]
-    picked = {item.params["index"]: item for item in items if item.op is create.item}
+    names = homes(nest, node, node.params["carries"], node.params["tapes"])
+    run_nest(nest, node, names)
+    settle_items(nest, names, readers)
+
+
+def homes(nest: Nest, node: Node, carries: int, tapes: int) -> list[str]:
+    """Return the variables and arrays of a loop's states, which begin as its operands."""
     names: list[str] = []
-    for position, operand in enumerate(node.inputs[:states]):
+    for position, operand in enumerate(node.inputs[: carries + tapes]):
         value: Any = nest.values.get(operand)
         if not operand.array_type.rank:
             name = nest.around.names.fresh(f"carry_{nest.number}")
@@ -371,10 +395,15 @@ def lower_nest(nest: Nest, node: Node, items: Sequence[Node]) -> None:
             name = nest.array("carry", operand)
             nest.statements.append(loops.Copy(name, value))
         names.append(name)
-    run_nest(nest, node, names)
-    for position, item in picked.items():
-        is_array = bool(item.array_type.rank)
-        nest.values[item] = names[position] if is_array else loops.Name(names[position])
+    return names
+
+
+def settle_items(nest: Nest, names: Sequence[str], readers: Sequence[Node]) -> None:
+    """Say where the results of a control op are."""
+    for item in readers:
+        if item.op is create.item:
+            name = names[item.params["index"]]
+            nest.values[item] = name if item.array_type.rank else loops.Name(name)
 
 
 def run_nest(nest: Nest, node: Node, names: Sequence[str]) -> None:
@@ -406,7 +435,7 @@ def run_nest(nest: Nest, node: Node, names: Sequence[str]) -> None:
         for name, end in zip(names, body.outputs, strict=True)
         if not end.array_type.rank
     ]
-    inner.statements.extend(_assigned(inner, numbers))
+    inner.statements.extend(assigned(inner, numbers))
     for name, end in zip(names, body.outputs, strict=True):
         if end.array_type.rank and inner.values[end] != name:
             inner.statements.append(loops.Copy(name, inner.values[end]))
@@ -430,7 +459,7 @@ def _targets(body: Graph, names: Sequence[str]) -> dict[Node, str]:
     }
 
 
-def _assigned(nest: Nest, numbers: Sequence[tuple[str, Any]]) -> Iterator[loops.Statement]:
+def assigned(nest: Nest, numbers: Sequence[tuple[str, Any]]) -> Iterator[loops.Statement]:
     """Yield assignments that take effect together."""
     waiting = [(name, e) for name, e in numbers if e != loops.Name(name)]
     while waiting:

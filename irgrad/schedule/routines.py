@@ -10,7 +10,9 @@ from irgrad.ir import dims, loops
 from irgrad.ir.dims import Shape
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Kernel as OpaqueKernel
+from irgrad.ops.control import loop
 from irgrad.ops.create import constant
+from irgrad.schedule.choices import lower_choice
 from irgrad.schedule.loops import lower_loop
 from irgrad.schedule.names import Names
 from irgrad.schedule.storage import Place
@@ -153,7 +155,7 @@ def _item(context: Context, routine: Routine) -> list[loops.Statement]:
     return []
 
 
-def _loop(context: Context, routine: Routine) -> list[loops.Statement]:
+def _control(context: Context, routine: Routine) -> list[loops.Statement]:
     node = routine.node
 
     def value(operand: Node) -> Any:
@@ -162,6 +164,11 @@ def _loop(context: Context, routine: Routine) -> list[loops.Statement]:
         array = _array(context, operand)
         return array if operand.array_type.rank else loops.Name(array)
 
+    if node.op is not loop:
+        number = context.numbers[node]
+        return lower_choice(
+            context.names, context.allocations, node, routine.detail, number, value
+        )
     return lower_loop(
         context.names,
         context.allocations,
@@ -184,6 +191,6 @@ _ROUTINES: dict[str, Callable[[Context, Routine], list[loops.Statement]]] = {
     "bounds": _bounds,
     "kernel": _opaque,
     "item": _item,
-    "loop": _loop,
+    "control": _control,
     "loop_item": _loop_item,
 }

@@ -1,0 +1,176 @@
+"""Lowering of ``while`` and ``branch``: loops left at run time, and bodies run on a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.ir import dims, loops
+from irgrad.ir.graph import Graph, Node
+from irgrad.ops import create
+from irgrad.ops.control import branch, repeat
+from irgrad.schedule.arrays import counters, nested
+from irgrad.schedule.loops import (
+    CHOICES,
+    Around,
+    Nest,
+    assigned,
+    homes,
+    is_begin,
+    overwritten,
+    settle_items,
+)
+from irgrad.schedule.names import Names
+
+FIRST = 16
+"""Iterations that a stack has room for before it grows."""
+
+_INT = np.dtype(np.int64)
+_NOWHERE = dims.symbol("_")
+"""The extent of a body that is no loop over a range."""
+
+
+def lower_choice(
+    names: Names,
+    allocations: list[loops.Statement],
+    node: Node,
+    readers: Mapping[Node, Sequence[Node]],
+    number: int,
+    value: Callable[[Node], Any],
+) -> list[loops.Statement]:
+    """Return the statements of a ``while`` or ``branch`` that stands in no loop."""
+    nest = Nest(Around(names, allocations), number, 0, {}, set(), {})
+    nest.readers = {operand: [node] * 2 for operand in node.inputs}  # nothing is overwritten
+    carries = node.params.get("carries", 0)
+    for position, operand in enumerate(node.inputs):
+        if is_begin(operand):
+            nest.values[operand] = nest.filled(operand)
+        else:
+            nest.values[operand] = value(operand)
+            if position < carries and operand.array_type.rank:
+                copy = nest.array("carry", operand)
+                nest.statements.append(loops.Copy(copy, nest.values[operand]))
+                nest.values[operand] = copy
+    CHOICES[node.op](nest, node, readers[node])
+    for item in readers[node]:
+        if item.op is create.item:
+            result = nest.values[item]
+            names.share(item, result if isinstance(result, str) else result.name)
+    return nest.statements
+
+
+def _inside(
+    nest: Nest, graph: Graph, given: Sequence[Any], outer: Sequence[Node]
+) -> tuple[Nest, list[Node]]:
+    """Return a body to be filled with the statements of a graph on ``given``."""
+    values = dict(zip(graph.inputs, given, strict=True))
+    states = {g for g, node in zip(given, outer, strict=True) if node.array_type.rank}
+    inner = Nest(
+        nest.around, nest.number, nest.depth + 1, nest.where, nest.changing | states, values
+    )
+    changed = [target for node in graph.nodes for target in overwritten(node)]
+    return inner, [node for node in graph.inputs if node in changed]
+
+
+def _lower_while(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
+    params = node.params
+    body: Graph = params["body"]
+    carries, count = params["carries"], params["count"]
+    names = homes(nest, node, carries, 0)
+    rest = [nest.values[operand] for operand in node.inputs[carries:]]
+    given = [
+        name if inside.array_type.rank else loops.Name(name)
+        for name, inside in zip(names, body.inputs, strict=False)
+    ] + rest
+    nest.statements.append(loops.Let(count, loops.Literal(0, _INT)))
+    stacks: list[str] = []
+    for end in body.outputs[carries:]:
+        type = end.array_type
+        stack = nest.around.names.fresh(f"stack_{nest.number}")
+        shape = (FIRST, *map(nest.size, type.shape))
+        nest.statements.append(loops.Allocate(stack, shape, type.dtype))
+        stacks.append(stack)
+    test, _ = _inside(nest, params["condition"], given, params["condition"].inputs)
+    test.body(params["condition"])
+    goes_on = nest.around.names.fresh(f"goes_on_{nest.number}")
+    (condition,) = params["condition"].outputs
+    inner, _ = _inside(nest, body, given, body.inputs)
+    inner.statements = [
+        *test.statements, loops.Let(goes_on, test.values[condition]), loops.Leave(goes_on)
+    ]  # fmt: skip
+    pushed = list(zip(stacks, body.outputs[carries:], strict=True))
+    for stack, end in pushed:
+        if end in body.inputs:
+            _push(inner, stack, count, end)
+    inner.body(body)
+    for stack, end in pushed:
+        if end not in body.inputs:
+            _push(inner, stack, count, end)
+    ends = list(zip(names, body.outputs, strict=False))
+    numbers = [(name, inner.values[end]) for name, end in ends if not end.array_type.rank]
+    inner.statements.extend(assigned(inner, numbers))
+    for name, end in ends:
+        if end.array_type.rank and inner.values[end] != name:
+            inner.statements.append(loops.Copy(name, inner.values[end]))
+    inner.statements.append(loops.Accumulate(count, "x + y", loops.Literal(1, _INT), _INT))
+    nest.statements.append(loops.While("_", _NOWHERE, tuple(inner.statements)))
+    settle_items(nest, [*names, *stacks], readers)
+
+
+def _push(nest: Nest, stack: str, count: str, node: Node) -> None:
+    """Put a value on a stack."""
+    nest.statements.append(loops.Grow(stack, count))
+    shape = node.array_type.shape
+    indices = counters(nest, shape)
+    value = nest.values[node]
+    element = loops.Load(value, indices) if shape else value
+    store = loops.Store(stack, (dims.symbol(count), *indices), element, (nest.number,))
+    nest.statements.extend(nested(nest, shape, 0, (store,)))
+
+
+def _lower_branch(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
+    branches: Sequence[Graph] = node.params["branches"]
+    choice = nest.around.names.fresh(f"choice_{nest.number}")
+    nest.statements.append(loops.Let(choice, nest.values[node.inputs[0]]))
+    names: list[str] = []
+    for end in branches[0].outputs:
+        if end.array_type.rank:
+            names.append(nest.array("branch", end))
+            continue
+        names.append(nest.around.names.fresh(f"branch_{nest.number}"))
+        dtype = end.array_type.dtype
+        zero = loops.Literal(np.zeros((), dtype)[()], dtype)
+        nest.statements.append(loops.Let(names[-1], zero))
+    given = [nest.values[operand] for operand in node.inputs[1:]]
+    for position, graph in enumerate(branches):
+        relation = "x == y"
+        if position == 0:
+            relation = "x <= y"
+        if position == len(branches) - 1:
+            relation = "x >= y" if position else "x == x"
+        number = loops.Literal(position, _INT)
+        test = loops.Apply(relation, (loops.Name(choice), number), np.dtype(bool))
+        case = nest.around.names.fresh(f"case_{nest.number}")
+        nest.statements.append(loops.Let(case, test))
+        inner, changed = _inside(nest, graph, given, graph.inputs)
+        for operand in changed:
+            copy = nest.array("copy", operand)
+            inner.statements.append(loops.Copy(copy, inner.values[operand]))
+            inner.values[operand] = copy
+            inner.changing.add(copy)
+        inner.body(graph)
+        for name, end in zip(names, graph.outputs, strict=True):
+            value = inner.values[end]
+            inner.statements.append(
+                loops.Copy(name, value)
+                if end.array_type.rank
+                else loops.Let(name, value, (nest.number,), again=True)
+            )
+        nest.statements.append(loops.When("_", _NOWHERE, tuple(inner.statements), case))
+    settle_items(nest, names, readers)
+
+
+CHOICES[repeat] = _lower_while
+CHOICES[branch] = _lower_branch

@@ -1,0 +1,57 @@
+"""Explicit loops and branches, compiled: the values and gradients of the plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import UnsupportedCallError
+from tests.test_control import CASES, XS, W, chosen, differences, switched, until_small
+
+each = pytest.mark.parametrize("function", CASES, ids=lambda f: f.__name__)
+
+
+def agrees(function: Callable[..., Any], **options: Any) -> None:
+    compiled = irgrad.compile(function, argnums=(0, 1), **options)
+    before = XS.copy()
+    value, gradients = compiled.value_and_grad(XS, W)
+    np.testing.assert_allclose(value, function(XS, W), rtol=1e-13)
+    np.testing.assert_allclose(compiled(XS, W), function(XS, W), rtol=1e-13)
+    for k, gradient in enumerate(gradients):
+        expected = differences(function, (XS, W), k)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-8, atol=1e-9)
+    np.testing.assert_array_equal(XS, before)
+
+
+@each
+def test_emitted_python_agrees_with_the_function(function: Callable[..., Any]) -> None:
+    agrees(function, jit=False)
+
+
+@pytest.mark.parametrize("function", [until_small, chosen, switched], ids=lambda f: f.__name__)
+def test_compiled_choices_agree_with_the_function(function: Callable[..., Any]) -> None:
+    agrees(function)
+
+
+def test_a_stack_grows_past_its_first_room() -> None:
+    def many(x: Any, n: Any) -> Any:
+        return irgrad.while_loop(
+            lambda s: s[1] < n, lambda s: (np.sin(s[0]) + s[0] * x, s[1] + 1.0), (x, 0.0)
+        )[0]
+
+    compiled = irgrad.compile(many, jit=False)
+    x, n = 0.3, 100.0
+    _, gradient = compiled.value_and_grad(x, n)
+    np.testing.assert_allclose(gradient, differences(many, (x, n), 0), rtol=1e-7)
+
+
+def test_what_a_body_cannot_hold_yet_says_so() -> None:
+    def sorting(x: Any) -> Any:
+        return irgrad.fori_loop(0, 3, lambda i, v: np.sort(v) * 0.5, x)
+
+    with pytest.raises(UnsupportedCallError, match="body of a loop"):
+        irgrad.compile(lambda x: np.sum(sorting(x)), jit=False)(np.arange(5.0))
