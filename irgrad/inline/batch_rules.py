@@ -21,13 +21,13 @@ from irgrad.ops.affine import affine, affine_add, affine_set
 from irgrad.ops.contract import LETTERS, contract
 from irgrad.ops.control import loop
 from irgrad.ops.custom import custom
-from irgrad.ops.create import full, iota, item
+from irgrad.ops.create import constant, full, iota, item
 from irgrad.ops.elementwise import multiply
 from irgrad.ops.index import gather, scatter_add, scatter_set
 from irgrad.ops.shape import broadcast, concatenate, reshape, transpose
 from irgrad.ops.sorting import order_statistics, search_sorted
 from irgrad.ops.views import strided, strided_add, strided_set
-from irgrad.trace.tracer import Trace
+from irgrad.trace.tracer import Trace, Tracer
 
 
 class Batch:
@@ -284,14 +284,24 @@ def _scatter(
 @_rule(search_sorted)
 def _search_sorted(
     batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]
-) -> Node | None:
-    if mapped[0]:
-        return None
+) -> Node:
     table, wanted = operands
-    flat = batch.reshape(wanted, (wanted.array_type.size,))
-    return batch.reshape(
-        batch.record(search_sorted, table, flat, **node.params), wanted.array_type.shape
-    )
+    if not mapped[0]:
+        flat = batch.reshape(wanted, (wanted.array_type.size,))
+        places = batch.record(search_sorted, table, flat, **node.params)
+        return batch.reshape(places, wanted.array_type.shape)
+    # A table for each element: count what comes before; NaN is the largest number.
+    count = batch.stretched(wanted, mapped[1]).array_type.shape[1]
+    size = table.array_type.shape[1]
+    entry = Tracer(batch.trace, batch.reshape(table, (batch.size, 1, size)))
+    leading = (batch.size, count, 1) if mapped[1] else (count, 1)
+    number = Tracer(batch.trace, batch.reshape(wanted, leading))
+    unordered = np.isnan(number)
+    if node.params["right"]:
+        before = (entry <= number) | unordered
+    else:
+        before = (entry < number) | (unordered & ~np.isnan(entry))
+    return np.sum(before, axis=-1).node
 
 
 @_rule(order_statistics)
@@ -370,9 +380,10 @@ def _looped(
         ]
         rest = [body.input(f"operand_{k}", x.array_type) for k, x in enumerate(operands)]
         own = tuple(
-            body.record(strided, (x.node,), _part(place, x.type.shape[1:])) if is_mapped else x.node
-            for x, is_mapped in zip(rest, mapped, strict=True)
-        )
+            body.record(strided, (x.node,), _part(place, x.type.shape[1:])) if is_mapped
+            else _begun(body, outer) or x.node
+            for x, outer, is_mapped in zip(rest, operands, mapped, strict=True)
+        )  # fmt: skip
         result = body.record(node.op, own, node.params)
         results = [
             body.record(item, (result,), {"index": k}) if several else result
@@ -396,6 +407,14 @@ def _looped(
         tapes=len(types), body=graph,
     )  # fmt: skip
     return looped if several else batch.record(item, looped, index=0)
+
+
+def _begun(body: Trace, node: Node) -> Node | None:
+    """Return an array of one number made anew in ``body``: an inner loop may write into it."""
+    if node.op is not full or node.inputs[0].op is not constant:
+        return None
+    value = body.record(constant, (), node.inputs[0].params)
+    return body.record(full, (value,), node.params)
 
 
 def _part(place: Dim, shape: Shape) -> dict[str, Any]:

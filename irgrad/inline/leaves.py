@@ -22,21 +22,23 @@ from irgrad.trace.tracer import Trace, Tracer, as_node
 
 
 def trace_of(tree: Any) -> Trace:
-    """Return the trace that the tracers in ``tree`` belong to, or else the one under way."""
+    """Return the trace under way: a loop's body where one is traced, else the function's."""
+    trace = current_trace()
+    if trace is not None:
+        return trace
     for leaf in flatten(tree)[0]:
         if isinstance(leaf, Tracer):
             return leaf.tape
-    trace = current_trace()
-    if trace is None:
-        raise DifferentiationError("no argument is traced", remedy="compile the function first")
-    return trace
+    raise DifferentiationError("no argument is traced", remedy="compile the function first")
 
 
 def lifted(trace: Trace, value: Any) -> Tracer:
-    """Return a leaf as a tracer; a Python number stays weak."""
+    """Return a leaf as a tracer of ``trace``; a Python number stays weak."""
     ready = readied(value)
     if isinstance(ready, Tracer):
-        return ready
+        if ready.tape is trace:
+            return ready
+        return Tracer(trace, as_node(trace, ready), ready.weak)  # from outside of a loop's body
     weak = type(ready) if type(ready) in (int, float, complex) else None
     node = as_node(trace, ready if weak else np.asarray(ready)[()])
     return Tracer(trace, node, weak)
