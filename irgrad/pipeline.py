@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from irgrad.differentiate.reverse import value_and_gradient
 from irgrad.emit import vector_math
 from irgrad.emit.emit import emit
-from irgrad.emit.module import EmittedModule
+from irgrad.ir.module import EmittedModule
 from irgrad.ir import dims, loops
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Kernel
@@ -110,11 +110,14 @@ def _lowered(
 
 
 def _notes(function: loops.Function, options: Options) -> list[str]:
+    parts = loops.every_statement(function.body)
     sizes = ", ".join(size.name for size in function.sizes)
     notes = [f"Sizes: any {sizes}." if sizes else "Sizes: fixed."]
     if options.fastmath:
         notes.append("Compiled with fastmath: no value may be NaN or infinite.")
-    notes.append("Emitted by irgrad; needs NumPy, and numba to be fast. Numbers after % are nodes.")
+    blas = any(isinstance(part, loops.Call) and part.function.startswith("np.") for part in parts)
+    fast = "numba and SciPy, whose BLAS numba calls," if blas else "numba"
+    notes.append(f"Emitted by irgrad; needs NumPy, and {fast} to be fast. Numbers after % are nodes.")
     return notes
 
 

@@ -6,6 +6,7 @@ the names of sizes and loop variables.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,6 +209,16 @@ class Copy:
 Statement = (
     Let | Store | Accumulate | Loop | Allocate | Fill | Slice | Rearrange | Call | Copy | Leave | Grow
 )
+
+
+def every_statement(statements: Sequence[Statement]) -> Iterator[Statement]:
+    """Yield statements in order, each loop before what stands in it."""
+    stack = list(reversed(statements))
+    while stack:
+        statement = stack.pop()
+        yield statement
+        if isinstance(statement, Loop):
+            stack.extend(reversed(statement.body))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.emit.module import EmittedModule
+from irgrad.ir.module import EmittedModule
 from irgrad.ir.types import ArrayType
 from irgrad.runtime.load import load_module
 from irgrad.runtime.memory import keep_freed_memory

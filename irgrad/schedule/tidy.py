@@ -20,7 +20,7 @@ def _tidy(
 ) -> list[loops.Statement]:
     written = {
         part.array if isinstance(part, loops.Store | loops.Fill) else part.target
-        for part in _all_statements(statements)
+        for part in loops.every_statement(statements)
         if isinstance(part, loops.Store | loops.Fill | loops.Copy)
     }
     counts: dict[loops.Load, int] = {}
@@ -60,18 +60,9 @@ def _fixed(load: loops.Load, bound: tuple[str, ...]) -> bool:
     )
 
 
-def _all_statements(statements: Sequence[loops.Statement]) -> Iterator[loops.Statement]:
-    stack = list(reversed(statements))
-    while stack:
-        statement = stack.pop()
-        yield statement
-        if isinstance(statement, loops.Loop):
-            stack.extend(reversed(statement.body))
-
-
 def _loads(statement: loops.Statement) -> Iterator[tuple[loops.Load, bool]]:
     """Yield the loads in a statement, and whether a loop stands between."""
-    for inner in _all_statements([statement]):
+    for inner in loops.every_statement([statement]):
         nested = inner is not statement
         stack: list[Any] = []
         if isinstance(inner, loops.Let | loops.Store | loops.Accumulate):
