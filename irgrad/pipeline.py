@@ -116,8 +116,9 @@ def _notes(function: loops.Function, options: Options) -> list[str]:
     if options.fastmath:
         notes.append("Compiled with fastmath: no value may be NaN or infinite.")
     blas = any(isinstance(part, loops.Call) and part.function.startswith("np.") for part in parts)
-    fast = "numba and SciPy, whose BLAS numba calls," if blas else "numba"
-    notes.append(f"Emitted by irgrad; needs NumPy, and {fast} to be fast. Numbers after % are nodes.")
+    fast = "numba with SciPy, whose BLAS it calls," if blas else "numba"
+    notes.append(f"Emitted by irgrad; needs NumPy, and {fast} to be fast.")
+    notes.append("Numbers after % are nodes of the graph.")
     return notes
 
 
