@@ -20,7 +20,7 @@ from irgrad.pipeline import Compilation, compile_graph
 from irgrad.reroll import reroll
 from irgrad.runtime.call import Executable, executable
 from irgrad.runtime.watch import Watched, watch
-from irgrad.schedule.loops import has_loops_to_emit
+from irgrad.schedule.bodies import has_loops_to_emit
 from irgrad.trace.trace import InputSpec, Traced, run_traced
 
 SMALL = 16

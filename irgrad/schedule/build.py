@@ -16,7 +16,7 @@ from irgrad.ops import create
 from irgrad.ops.index import gather, scatter_add, scatter_set
 from irgrad.ops.shape import concatenate, reshape
 from irgrad.ops.views import strided_add, strided_set
-from irgrad.schedule.loops import has_loops_to_emit, is_begin
+from irgrad.schedule.bodies import has_loops_to_emit, is_begin
 from irgrad.schedule.products import product_unit
 from irgrad.schedule.units import (
     Kernel,

@@ -12,14 +12,13 @@ from irgrad.ir.graph import Graph, Node
 from irgrad.ops import create
 from irgrad.ops.control import branch, repeat
 from irgrad.schedule.arrays import counters, nested
+from irgrad.schedule.bodies import is_begin, overwritten
 from irgrad.schedule.loops import (
     CHOICES,
     Around,
     Nest,
     assigned,
     homes,
-    is_begin,
-    overwritten,
     settle_items,
 )
 from irgrad.schedule.names import Names
@@ -61,17 +60,11 @@ def lower_choice(
     return nest.statements
 
 
-def _inside(
-    nest: Nest, graph: Graph, given: Sequence[Any], outer: Sequence[Node]
-) -> tuple[Nest, list[Node]]:
-    """Return a body to be filled with the statements of a graph on ``given``."""
+def _inside(nest: Nest, graph: Graph, given: Sequence[Any], own: Sequence[str]) -> Nest:
+    """Return a body for the statements of a graph on ``given``, which may change its ``own``."""
     values = dict(zip(graph.inputs, given, strict=True))
-    states = {g for g, node in zip(given, outer, strict=True) if node.array_type.rank}
-    inner = Nest(
-        nest.around, nest.number, nest.depth + 1, nest.where, nest.changing | states, values
-    )
-    changed = [target for node in graph.nodes for target in overwritten(node)]
-    return inner, [node for node in graph.inputs if node in changed]
+    changing = nest.changing | set(own)
+    return Nest(nest.around, nest.number, nest.depth + 1, nest.where, changing, values)
 
 
 def _lower_while(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
@@ -92,11 +85,11 @@ def _lower_while(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
         shape = (FIRST, *map(nest.size, type.shape))
         nest.statements.append(loops.Allocate(stack, shape, type.dtype))
         stacks.append(stack)
-    test, _ = _inside(nest, params["condition"], given, params["condition"].inputs)
+    test = _inside(nest, params["condition"], given, names)
     test.body(params["condition"])
     goes_on = nest.around.names.fresh(f"goes_on_{nest.number}")
     (condition,) = params["condition"].outputs
-    inner, _ = _inside(nest, body, given, body.inputs)
+    inner = _inside(nest, body, given, names)
     inner.statements = [
         *test.statements, loops.Let(goes_on, test.values[condition]), loops.Leave(goes_on)
     ]  # fmt: skip
@@ -154,8 +147,9 @@ def _lower_branch(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
         test = loops.Apply(relation, (loops.Name(choice), number), np.dtype(bool))
         case = nest.around.names.fresh(f"case_{nest.number}")
         nest.statements.append(loops.Let(case, test))
-        inner, changed = _inside(nest, graph, given, graph.inputs)
-        for operand in changed:
+        inner = _inside(nest, graph, given, ())
+        changed = {target for inside in graph.nodes for target in overwritten(inside)}
+        for operand in (start for start in graph.inputs if start in changed):
             copy = nest.array("copy", operand)
             inner.statements.append(loops.Copy(copy, inner.values[operand]))
             inner.values[operand] = copy

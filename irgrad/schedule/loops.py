@@ -15,10 +15,11 @@ from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Control, Elementwise, Op, View, Write
 from irgrad.ops import create
-from irgrad.ops.control import branch, loop, repeat
+from irgrad.ops.control import loop
 from irgrad.ops.index import gather
-from irgrad.ops.views import strided, strided_add, strided_set
-from irgrad.schedule.arrays import compute, computes, conversion, looked_up
+from irgrad.ops.views import strided, strided_add
+from irgrad.schedule.arrays import compute, conversion, looked_up
+from irgrad.schedule.bodies import is_begin
 from irgrad.schedule.names import Names
 from irgrad.schedule.units import variable
 
@@ -35,99 +36,6 @@ class Around:
 
     names: Names
     allocations: list[loops.Statement]
-
-
-def has_loops_to_emit(graph: Graph) -> bool:
-    """Tell whether the bodies of all loops of a graph can be lowered here."""
-    stack = [body for node in graph.nodes for body in graphs_of(node)]
-    while stack:
-        body = stack.pop()
-        for node in body.nodes:
-            inner = graphs_of(node)
-            stack.extend(inner)
-            if not inner and not _is_plain(node):
-                return False
-        if not _writes_last(body):
-            return False
-    return True
-
-
-def graphs_of(node: Node) -> list[Graph]:
-    """Return the graphs that a control op holds."""
-    if not isinstance(node.op.lowering, Control):
-        return []
-    if node.op is branch:
-        return list(node.params["branches"])
-    return [node.params[key] for key in ("condition", "body") if key in node.params]
-
-
-def _is_plain(node: Node) -> bool:
-    op = node.op
-    if op in (create.input_, create.constant, create.size, create.full, strided):
-        return True
-    if op is create.item:
-        return isinstance(node.inputs[0].op.lowering, Control)
-    if op in (strided_set, strided_add):
-        return True
-    if op is gather:  # by a table of the re-roller's own, whose indices are in range
-        return node.origin is None and node.array_type.rank == 0
-    return computes(node)
-
-
-def _writes_last(body: Graph) -> bool:
-    """Tell whether each version of an array is written at most once, after all reads of it."""
-    position = {node: number for number, node in enumerate(body.nodes)}
-    outputs = set(body.outputs)
-    readers = body.consumers()
-    for node in body.nodes:
-        for target in overwritten(node):
-            last = max(
-                (
-                    position[reader]
-                    for reader in readers[target]
-                    if reader.op is not strided or reader.array_type.rank
-                ),
-                default=0,
-            )
-            writers = [reader for reader in readers[target] if target in overwritten(reader)]
-            if target in outputs or len(writers) > 1 or last > position[node]:
-                return False
-            if node.inputs.count(target) > 1:
-                return False
-    return all(
-        _origin(end) in (start, None) or not end.array_type.rank
-        for start, end in zip(body.inputs, body.outputs, strict=False)
-    )
-
-
-def _origin(node: Node) -> Node | None:
-    """Return the input whose memory an array is in, None where it is none's."""
-    while node.op is not create.input_:
-        if isinstance(node.op.lowering, Write):
-            node = node.inputs[0]
-        elif node.op is create.item and _goes_on(node):
-            node = node.inputs[0].inputs[node.params["index"]]
-        else:
-            return None
-    return node
-
-
-def overwritten(node: Node) -> list[Node]:
-    """Return the arrays whose memory a node goes on writing."""
-    if isinstance(node.op.lowering, Write):
-        return [node.inputs[0]]
-    if node.op in (loop, repeat):
-        states = node.params["carries"] + node.params.get("tapes", 0)
-        return [n for n in node.inputs[:states] if n.array_type.rank and n.op is not create.full]
-    return []
-
-
-def _goes_on(item: Node) -> bool:
-    """Tell whether a result of a loop is a carry or a tape, in the memory it began in."""
-    source, index = item.inputs[0], item.params["index"]
-    return source.op in (loop, repeat) and index < source.params["carries"] + source.params.get(
-        "tapes", 0
-    )
 
 
 @dataclass
@@ -148,6 +56,8 @@ class Nest:
     readers: dict[Node, list[Node]] = field(default_factory=dict)
     targets: dict[Node, str] = field(default_factory=dict)
     """Values that can be written where a state of the loop stands."""
+    invariants: frozenset[Node] = frozenset()
+    """Inputs of the body that are the same each time it runs."""
 
     def size(self, dim: Dim) -> Dim:
         """Return a size or an index over the emitted loop variables."""
@@ -360,15 +270,6 @@ def lower_loop(
     return nest.statements
 
 
-def is_begin(node: Node) -> bool:
-    """Tell whether an array is a fill with a constant, which needs no memory of its own."""
-    return (
-        node.op is create.full
-        and bool(node.array_type.rank)
-        and node.inputs[0].op is create.constant
-    )
-
-
 def lower_nest(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
     """Add the statements of a loop to those of the body it stands in."""
     names = homes(nest, node, node.params["carries"], node.params["tapes"])
@@ -384,9 +285,16 @@ def homes(nest: Nest, node: Node, carries: int, tapes: int) -> list[str]:
         if not operand.array_type.rank:
             name = nest.around.names.fresh(f"carry_{nest.number}")
             nest.statements.append(loops.Let(name, value, (nest.number,)))
-        elif operand.op is not create.full:
+        elif (
+            operand.op is not create.full
+            and value in nest.changing
+            and operand not in nest.invariants
+        ):
             nest.settle_reads(operand)
             name = value
+        elif operand.op is not create.full:  # the next iteration of this body reads it again
+            name = nest.array("carry", operand)
+            nest.statements.append(loops.Copy(name, value))
         elif position >= carries:
             name = nest.array("tape", operand)
         elif len(nest.readers[operand]) == 1:
@@ -426,7 +334,7 @@ def run_nest(nest: Nest, node: Node, names: Sequence[str]) -> None:
     }
     inner = Nest(
         nest.around, nest.number, nest.depth + 1, {**nest.where, params["index"]: step},
-        changing, values,
+        changing, values, invariants=frozenset(body.inputs[len(names) :]),
     )  # fmt: skip
     inner.targets = _targets(body, names)
     inner.body(body)

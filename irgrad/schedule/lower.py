@@ -18,7 +18,6 @@ from irgrad.schedule.names import Names
 from irgrad.schedule.routines import lower_routine
 from irgrad.schedule.storage import Path, Place, paths, place_values
 from irgrad.schedule.tidy import tidy
-from irgrad.schedule.unroll import unroll
 from irgrad.schedule.units import (
     Kernel,
     Number,
@@ -30,17 +29,10 @@ from irgrad.schedule.units import (
     is_dim,
     variable,
 )
+from irgrad.schedule.unroll import unroll
 
 INLINE_WEIGHT = 6
 """Operations up to which a value that is used once is written where it is used."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How values are read: ``once`` in the body that makes them; ``at_once``, while at hand."""
-
-    once: frozenset[Node]
-    at_once: frozenset[Node]
 
 
 @dataclass
@@ -90,17 +82,17 @@ class Lowering:
         """Return the folds inside a nest that a local variable holds, begun before the nest."""
         return [
             kernel
-            for kernel in _kernels_in(nest)
-            if _is_fold(kernel) and _fold_depth(kernel) == nest.depth
+            for kernel in kernels_in(nest)
+            if is_fold(kernel) and fold_depth(kernel) == nest.depth
         ]
 
     def _scratch_folds(self, nest: Nest) -> list[Kernel]:
         """Return the folds into scratch that must begin anew before ``nest``."""
         return [
             kernel
-            for kernel in _kernels_in(nest)
-            if _is_fold(kernel)
-            and _fold_depth(kernel) is None
+            for kernel in kernels_in(nest)
+            if is_fold(kernel)
+            and fold_depth(kernel) is None
             and self.places[kernel.node].path
             and len(self.places[kernel.node].path) == nest.depth
         ]
@@ -129,9 +121,9 @@ class Lowering:
             return [
                 loops.Store(array, indices, expression, tuple(numbers), kernel.fold or "")
             ]
-        if _is_fold(kernel):
+        if is_fold(kernel):
             assert kernel.fold is not None
-            if _fold_depth(kernel) is not None:
+            if fold_depth(kernel) is not None:
                 return [
                     loops.Accumulate(
                         self._accumulator(kernel).name, kernel.fold, expression, dtype,
@@ -204,7 +196,7 @@ class Lowering:
             maker = self.maker.get(node)
             if isinstance(maker, Kernel) and node in self.reading.at_once:
                 made = self.around[id(maker)]
-                fold = _fold_depth(maker) if _is_fold(maker) else None
+                fold = fold_depth(maker) if is_fold(maker) else None
                 made = made if fold is None else made[:fold]
                 if made == path[: len(made)] and self._same_element(maker, term):
                     return self.at_hand.get(node) or loops.Name(self.names.local(node))
@@ -284,64 +276,8 @@ def _extent(loop: dims.Size, path: Path) -> Dim | None:
     return None
 
 
-def _kernels_in(nest: Nest) -> Iterable[Kernel]:
-    stack: list[Item] = list(reversed(nest.items))
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Nest):
-            stack.extend(reversed(item.items))
-        elif isinstance(item, Kernel):
-            yield item
-
-
-def _is_fold(kernel: Kernel) -> bool:
-    """Tell whether a unit folds over loops of its own (a write into memory that exists does not)."""
-    return (
-        kernel.fold is not None
-        and kernel.inplace is None
-        and any(variable(depth) not in kernel.write for depth in range(len(kernel.domain)))
-    )
-
-
-def _fold_depth(kernel: Kernel) -> int | None:
-    """Return the depth of the outermost folded loop if all kept axes lie outside it, else None."""
-    kept = [variable(depth) in kernel.write for depth in range(len(kernel.domain))]
-    first = kept.index(False)
-    return None if any(kept[first:]) else first
-
-
 def _variable_name(depth: int) -> str:
     return next(iter(dims.symbols(variable(depth))))
-
-
-def _reading(units: Sequence[Unit], around: Mapping[int, Path], maker: Mapping[Node, Unit]) -> Reading:
-    """Find out how the value of every kernel is read."""
-    count: dict[Node, int] = {}
-    apart: set[Node] = set()
-    at_once: set[Node] = set()
-    for unit in units:
-        if isinstance(unit, Routine):
-            apart.update(unit.operands)
-            continue
-        path = around[id(unit)]
-        for node, times in unit.uses():
-            count[node] = count.get(node, 0) + times
-        for read in unit.reads():
-            made_by = maker.get(read.node)
-            if not isinstance(made_by, Kernel) or made_by is unit:
-                continue
-            made = around[id(made_by)]
-            if made != path:
-                apart.add(read.node)
-            if _is_fold(made_by):
-                depth = _fold_depth(made_by)
-                if depth is None:
-                    continue
-                made = made[:depth]
-            if made and made == path[: len(made)] and made_by.write == read.indices:
-                at_once.add(read.node)
-    once = {node for node, number in count.items() if number == 1} - apart
-    return Reading(frozenset(once), frozenset(at_once))
 
 
 def lower_function(
@@ -359,13 +295,13 @@ def lower_function(
         names.prefer(place.root if place is not None else node, wish)
     maker: dict[Node, Unit] = {unit.node: unit for unit in reversed(units)}
     lowering = Lowering(
-        graph, names, numbers, places, memory, around, _reading(units, around, maker), maker
+        graph, names, numbers, places, memory, around, read_values(units, around, maker), maker
     )
     statements = lowering.body(items, 0)
-    results, extra = _results(lowering, wishes)
-    head = [*_allocations(lowering, units), *lowering.allocations, *lowering.aliases]
+    returned_values, extra = results(lowering, wishes)
+    head = [*allocations(lowering, units), *lowering.allocations, *lowering.aliases]
     head += [loops.Slice(view, key[0], key[1]) for key, view in lowering.views.items()]
-    sizes, checks = _sizes(graph, names)
+    sizes, checks = sizes_and_checks(graph, names)
     returned = frozenset(result.name for result in results)
     return loops.Function(
         name,
@@ -380,83 +316,6 @@ def lower_function(
         tuple(tidy(unroll([*head, *statements, *extra], returned), names)),
         tuple(lowering.kernels.items()),
     )
-
-
-def _results(
-    lowering: Lowering, wishes: Sequence[str]
-) -> tuple[tuple[loops.Argument, ...], list[loops.Statement]]:
-    """Return what the function returns, copied where two results would share memory."""
-    results: list[loops.Argument] = []
-    extra: list[loops.Statement] = []
-    seen: set[str] = set()
-    inputs = {lowering.names.of(node) for node in lowering.graph.inputs}
-    for node, wish in zip(lowering.graph.outputs, wishes, strict=True):
-        place = lowering.places.get(node)
-        name = lowering.names.of(place.root if place is not None else node)
-        type = node.array_type
-        shares = place is not None and lowering.maker[node].__class__ is Routine and (
-            lowering.maker[node].kind == "reshape"  # type: ignore[union-attr]
-        )
-        if type.rank and (name in seen or name in inputs or shares):
-            copy = lowering.names.fresh(wish)
-            lowering.allocations.append(loops.Allocate(copy, type.shape, type.dtype))
-            extra.append(loops.Copy(copy, name))
-            name = copy
-        seen.add(name)
-        results.append(loops.Argument(name, type.dtype, type.shape))
-    return tuple(results), extra
-
-
-def _allocations(lowering: Lowering, units: Sequence[Unit]) -> list[loops.Statement]:
-    """Return the allocations of everything that lasts, and of scratch, in order of need."""
-    statements: list[loops.Statement] = []
-    done: set[Node] = set()
-    for unit in units:
-        node = unit.node
-        place = lowering.places[node]
-        if node in done or place.scalar or place.root is not node or isinstance(node.type, tuple):
-            continue
-        if isinstance(unit, Routine) and unit.kind in (
-            "reshape", "item", "bounds", "loop_item"
-        ):
-            continue
-        done.add(node)
-        type = node.array_type
-        fill: Any = None
-        memory = lowering.memory.get(node)
-        if memory is not None and memory.fill is not None:
-            fill = memory.fill.value
-        elif isinstance(unit, Kernel) and _is_fold(unit) and _fold_depth(unit) is None and not place.path:
-            fill = unit.initial
-        statements.append(
-            loops.Allocate(
-                lowering.names.of(node),
-                tuple(type.shape[axis] for axis in place.axes),
-                type.dtype,
-                fill,
-            )
-        )
-    return statements
-
-
-def _sizes(graph: Graph, names: Names) -> tuple[tuple[loops.Size, ...], tuple[loops.Check, ...]]:
-    """Return where every size is read, and what the sizes must satisfy."""
-    sizes: dict[str, loops.Size] = {}
-    checks: list[loops.Check] = []
-    for node in graph.inputs:
-        array = names.of(node)
-        for axis, dim in enumerate(node.array_type.shape):
-            text = dims.render(dim)
-            if isinstance(dim, dims.Size) and text not in sizes and text in graph.hints:
-                sizes[text] = loops.Size(text, array, axis)
-            else:
-                checks.append(loops.Check(f"{array}.shape[{axis}]", "!=", text))
-    opposite = {"==": "!=", ">=": "<", "<": ">="}
-    for guard in graph.guards:
-        checks.append(
-            loops.Check(dims.render(guard.left), opposite[guard.relation], dims.render(guard.right))
-        )
-    return tuple(sizes.values()), tuple(checks)
 
 
 def weight(expression: loops.Expression) -> int:

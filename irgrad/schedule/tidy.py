@@ -23,6 +23,12 @@ def _tidy(
         for part in loops.every_statement(statements)
         if isinstance(part, loops.Store | loops.Fill | loops.Copy)
     }
+    here = {id(statement) for statement in statements}
+    written |= {  # a view that is taken anew within a loop has no elements outside it
+        part.name
+        for part in loops.every_statement(statements)
+        if isinstance(part, loops.Slice | loops.Rearrange) and id(part) not in here
+    }
     counts: dict[loops.Load, int] = {}
     if bound:
         for position, statement in enumerate(statements):

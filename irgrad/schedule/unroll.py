@@ -209,9 +209,7 @@ def _scalarised(
             body = _scalarised(part.body, scratch, aliases)
             if body:
                 result.append(replace(part, body=tuple(body)))
-        elif isinstance(part, loops.Let):
-            result.append(replace(part, expression=expression(part.expression)))
-        elif isinstance(part, loops.Accumulate):
+        elif isinstance(part, loops.Let) or isinstance(part, loops.Accumulate):
             result.append(replace(part, expression=expression(part.expression)))
         elif isinstance(part, loops.Store):
             indices = tuple(expression(index) for index in part.indices)

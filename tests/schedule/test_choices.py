@@ -55,3 +55,56 @@ def test_what_a_body_cannot_hold_yet_says_so() -> None:
 
     with pytest.raises(UnsupportedCallError, match="body of a loop"):
         irgrad.compile(lambda x: np.sum(sorting(x)), jit=False)(np.arange(5.0))
+
+
+def test_a_loop_inside_begins_anew_in_every_iteration() -> None:
+    """An array from outside that an inner loop's carry begins as is not used up."""
+
+    def repeated(x: Any, w: Any) -> Any:
+        def inner(i: Any, u: Any) -> Any:
+            u[i] = u[i] * w + u[i + 1]
+            return u
+
+        def outer(i: Any, total: Any) -> Any:
+            return total + np.sum(irgrad.fori_loop(0, 3, inner, x)) * (i + 1.0)
+
+        return irgrad.fori_loop(0, 4, outer, w)
+
+    def halved(x: Any, w: Any) -> Any:
+        def inner(i: Any, u: Any) -> Any:
+            u[i] = u[i] * w
+            return u
+
+        def again(value: Any) -> Any:
+            return value * 0.5 + np.sum(irgrad.fori_loop(0, 3, inner, x)) * 0.01
+
+        return irgrad.while_loop(lambda value: value > 0.2, again, w * 20)
+
+    x, w = np.array([0.5, -0.25, 1.5, 0.75]), np.float64(0.6)
+    for function in (repeated, halved):
+        compiled = irgrad.compile(function, argnums=(0, 1), jit=False)
+        value, gradients = compiled.value_and_grad(x, w)
+        expected = _written_out(function.__name__, x, w)
+        np.testing.assert_allclose(value, expected, rtol=1e-13)
+        for k, gradient in enumerate(gradients):
+            slopes = differences(lambda a, b, f=function: _written_out(f.__name__, a, b), (x, w), k)
+            np.testing.assert_allclose(gradient, slopes, rtol=1e-8, atol=1e-9)
+
+
+def _written_out(name: str, x: Any, w: Any) -> Any:
+    """Compute the two functions above with loops of Python on copies."""
+    if name == "repeated":
+        total = w
+        for i in range(4):
+            u = np.array(x)
+            for k in range(3):
+                u[k] = u[k] * w + u[k + 1]
+            total = total + np.sum(u) * (i + 1.0)
+        return total
+    value = w * 20
+    while value > 0.2:
+        u = np.array(x)
+        for k in range(3):
+            u[k] = u[k] * w
+        value = value * 0.5 + np.sum(u) * 0.01
+    return value

@@ -14,7 +14,7 @@ from irgrad.ir.graph import Graph
 from irgrad.options import Options
 from irgrad.pipeline import compile_graph
 from irgrad.reroll import reroll
-from irgrad.schedule.loops import has_loops_to_emit
+from irgrad.schedule.bodies import has_loops_to_emit
 from tests.reroll.test_reroll import CASES, traced
 
 

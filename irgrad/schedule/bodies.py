@@ -1,0 +1,113 @@
+"""Which bodies of loops and branches the back end can emit, and what they overwrite."""
+
+from __future__ import annotations
+
+from irgrad.ir.graph import Graph, Node
+from irgrad.ir.op import Control, Write
+from irgrad.ops import create
+from irgrad.ops.control import branch, loop, repeat
+from irgrad.ops.index import gather
+from irgrad.ops.views import strided, strided_add, strided_set
+from irgrad.schedule.arrays import computes
+
+
+def is_begin(node: Node) -> bool:
+    """Tell whether an array is a fill with a constant, which needs no memory of its own."""
+    return (
+        node.op is create.full
+        and bool(node.array_type.rank)
+        and node.inputs[0].op is create.constant
+    )
+
+
+def has_loops_to_emit(graph: Graph) -> bool:
+    """Tell whether the bodies of all loops of a graph can be lowered here."""
+    stack = [body for node in graph.nodes for body in graphs_of(node)]
+    while stack:
+        body = stack.pop()
+        for node in body.nodes:
+            inner = graphs_of(node)
+            stack.extend(inner)
+            if not inner and not _is_plain(node):
+                return False
+        if not _writes_last(body):
+            return False
+    return True
+
+
+def graphs_of(node: Node) -> list[Graph]:
+    """Return the graphs that a control op holds."""
+    if not isinstance(node.op.lowering, Control):
+        return []
+    if node.op is branch:
+        return list(node.params["branches"])
+    return [node.params[key] for key in ("condition", "body") if key in node.params]
+
+
+def _is_plain(node: Node) -> bool:
+    op = node.op
+    if op in (create.input_, create.constant, create.size, create.full, strided):
+        return True
+    if op is create.item:
+        return isinstance(node.inputs[0].op.lowering, Control)
+    if op in (strided_set, strided_add):
+        return True
+    if op is gather:  # by a table of the re-roller's own, whose indices are in range
+        return node.origin is None and node.array_type.rank == 0
+    return computes(node)
+
+
+def _writes_last(body: Graph) -> bool:
+    """Tell whether each version of an array is written at most once, after all reads of it."""
+    position = {node: number for number, node in enumerate(body.nodes)}
+    outputs = set(body.outputs)
+    readers = body.consumers()
+    for node in body.nodes:
+        for target in overwritten(node):
+            last = max(
+                (
+                    position[reader]
+                    for reader in readers[target]
+                    if reader.op is not strided or reader.array_type.rank
+                ),
+                default=0,
+            )
+            writers = [reader for reader in readers[target] if target in overwritten(reader)]
+            if target in outputs or len(writers) > 1 or last > position[node]:
+                return False
+            if node.inputs.count(target) > 1:
+                return False
+    return all(
+        _origin(end) in (start, None) or not end.array_type.rank
+        for start, end in zip(body.inputs, body.outputs, strict=False)
+    )
+
+
+def _origin(node: Node) -> Node | None:
+    """Return the input whose memory an array is in, None where it is none's."""
+    while node.op is not create.input_:
+        if isinstance(node.op.lowering, Write):
+            node = node.inputs[0]
+        elif node.op is create.item and _goes_on(node):
+            node = node.inputs[0].inputs[node.params["index"]]
+        else:
+            return None
+    return node
+
+
+def overwritten(node: Node) -> list[Node]:
+    """Return the arrays whose memory a node goes on writing."""
+    if isinstance(node.op.lowering, Write):
+        return [node.inputs[0]]
+    if node.op in (loop, repeat):
+        states = node.params["carries"] + node.params.get("tapes", 0)
+        return [n for n in node.inputs[:states] if n.array_type.rank and n.op is not create.full]
+    return []
+
+
+def _goes_on(item: Node) -> bool:
+    """Tell whether a result of a loop is a carry or a tape, in the memory it began in."""
+    source, index = item.inputs[0], item.params["index"]
+    return source.op in (loop, repeat) and index < source.params["carries"] + source.params.get(
+        "tapes", 0
+    )
