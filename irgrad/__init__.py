@@ -1,7 +1,7 @@
 """irgrad: compiled derivatives of plain NumPy functions, as readable source."""
 
 from irgrad import nn as nn
-from irgrad import ops as _ops
+from irgrad import ops as ops
 from irgrad import testing as testing
 from irgrad.api import CompiledFunction as CompiledFunction
 from irgrad.api import compile as compile

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from irgrad.differentiate.reverse import value_and_gradient
 from irgrad.emit import vector_math
 from irgrad.emit.emit import emit
-from irgrad.ir.module import EmittedModule
 from irgrad.ir import dims, loops
 from irgrad.ir.graph import Graph
+from irgrad.ir.module import EmittedModule
 from irgrad.ir.op import Kernel
 from irgrad.ir.text import digest, graph_text
 from irgrad.ir.verify import verify
@@ -95,7 +95,8 @@ def _emitted(
         )
         names.append(functions[1].name)
     program = loops.Program(tuple(functions))
-    source = emit(program, title=title, notes=_notes(functions[-1], options), fastmath=options.fastmath)
+    notes = _notes(functions[-1], options)
+    source = emit(program, title=title, notes=notes, fastmath=options.fastmath)
     return Compilation(
         traced, primal, joint, program, EmittedModule(source, digest(source), tuple(names))
     )

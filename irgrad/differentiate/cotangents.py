@@ -9,7 +9,7 @@ import numpy as np
 
 from irgrad.ops.axes import shape_of
 from irgrad.ops.create import convert
-from irgrad.ops.shape import sum_to_shape
+from irgrad.ops.shape import broadcast, sum_to_shape
 from irgrad.ops.views import Into
 from irgrad.trace.tracer import Tracer
 
@@ -42,16 +42,16 @@ class Cotangent:
         if shape_of(contribution) != shape_of(primal):
             contribution = sum_to_shape(contribution, shape_of(primal))
             if shape_of(contribution) != shape_of(primal):
-                contribution = np.broadcast_to(contribution, shape_of(primal))
+                contribution = broadcast(contribution, shape=shape_of(primal))
         if contribution.dtype != primal.dtype:
             contribution = convert(contribution, dtype=primal.dtype)
         self.whole = contribution if self.whole is None else self.whole + contribution
 
     def total(self, primal: Tracer) -> Tracer | None:
         """Return the sum of the contributions, None where there is none."""
-        total = self.whole
+        total: Any = self.whole
         for part in self.parts:
             if total is None:
                 total = np.zeros_like(primal)
             total = part.op(total, part.update, *part.indices, **part.params)
-        return total
+        return total  # type: ignore[no-any-return]

@@ -196,7 +196,7 @@ def value_and_gradient(graph: Graph, inputs: Sequence[int], output: int = 0) -> 
         trace.origin = result.origin
         seed = Tracer(trace, trace.scalar(1.0, kind.dtype))
         cotangents = pull_back(trace, {result: seed}, wanted)
-        gradients = [
+        gradients: list[Any] = [
             cotangent if cotangent is not None else np.zeros_like(Tracer(trace, node))
             for cotangent, node in zip(cotangents, wanted, strict=True)
         ]

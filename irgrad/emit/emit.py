@@ -16,7 +16,6 @@ from irgrad.emit.expressions import Printer, literal, size_text
 from irgrad.emit.templates import template_folder
 from irgrad.ir import loops
 
-
 WIDTH = 84
 """Characters of a line of conditions or of a message, without its indentation."""
 
@@ -176,7 +175,8 @@ def _complaint(function: loops.Function) -> str:
 def _bounds(checks: Sequence[loops.Check]) -> str:
     """Return what is required of sizes beyond the shapes, in words."""
     opposite = {"!=": "==", "<": ">=", ">=": "<"}
-    wanted = [f"{c.left} {opposite[c.relation]} {c.right}" for c in checks if ".shape" not in c.left]
+    beyond = [check for check in checks if ".shape" not in check.left]
+    wanted = [f"{check.left} {opposite[check.relation]} {check.right}" for check in beyond]
     return f" with {', '.join(wanted)}" if wanted else ""
 
 

@@ -114,11 +114,13 @@ def _parsed(text: str) -> ast.expr:
 
 def substituted(template: str, operands: list[ast.expr]) -> ast.expr:
     """Return a template with its places taken by ``operands``."""
-    return _Places(dict(zip(_PLACES, operands, strict=False))).visit(_copied(_template(template)))
+    places = _Places(dict(zip(_PLACES, operands, strict=False)))
+    tree: ast.expr = places.visit(_copied(_template(template)))
+    return tree
 
 
 def _copied(tree: ast.expr) -> ast.expr:
-    fields = {
+    fields: dict[str, Any] = {
         name: (
             _copied(value)
             if isinstance(value, ast.expr)
@@ -135,5 +137,5 @@ class _Places(ast.NodeTransformer):
     def __init__(self, operands: dict[str, ast.expr]) -> None:
         self._operands = operands
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - ast's own naming
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._operands.get(node.id, node)

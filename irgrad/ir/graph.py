@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.origin import Origin
 from irgrad.ir.dims import Guard
 from irgrad.ir.op import Op
+from irgrad.ir.origin import Origin
 from irgrad.ir.types import ArrayType, ValueType
 
 NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
@@ -98,7 +98,9 @@ def reachable(outputs: Iterable[Node]) -> list[Node]:
             continue
         seen.add(id(node))
         stack.append((node, True))
-        stack.extend((operand, False) for operand in reversed(node.inputs) if id(operand) not in seen)
+        stack.extend(
+            (operand, False) for operand in reversed(node.inputs) if id(operand) not in seen
+        )
     return order
 
 

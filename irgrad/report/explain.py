@@ -27,11 +27,8 @@ def explain(compilation: Compilation, statistics: Any) -> str:
             f"  needs not ({check.left} {check.relation} {check.right})"
             for check in function.checks
         ]
-    lines += [
-        "",
-        f"traces {statistics.traces}, compiles {statistics.compiles}, "
-        f"cache hits {statistics.cache_hits}",
-    ]
+    counts = (statistics.traces, statistics.compiles, statistics.cache_hits)
+    lines += ["", "traces {}, compiles {}, cache hits {}".format(*counts)]
     return "\n".join(lines)
 
 

@@ -260,7 +260,7 @@ def _gather(builder: Builder, node: Node) -> None:
 
 
 def _bounds(node: Node, array: Node) -> Dim:
-    axis = node.params["axes"][node.inputs[1:].index(array)]
+    axis: int = node.params["axes"][node.inputs[1:].index(array)]
     return node.inputs[0].array_type.shape[axis]
 
 

@@ -10,7 +10,7 @@ same problem arises one axis further in, and is solved the same way.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from irgrad.ir.dims import Dim
@@ -212,7 +212,7 @@ def _in_order(groups: Sequence[_Group]) -> list[_Group]:
     return order
 
 
-def _shares(maker: Unit, unit: Kernel, reads: list[Read] | None, depth: int) -> bool:
+def _shares(maker: Unit, unit: Unit, reads: list[Read] | None, depth: int) -> bool:
     """Tell whether ``unit`` can run in the same iteration of the loop at ``depth`` as ``maker``."""
     if reads is None:
         # Both add to parts of the same memory. Parts that are shifted against each other stay in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,9 @@ from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.build import Memory, build_units
 from irgrad.schedule.fuse import Item, Nest, fuse
+from irgrad.schedule.interface import allocations, results, sizes_and_checks
 from irgrad.schedule.names import Names
+from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
 from irgrad.schedule.routines import lower_routine
 from irgrad.schedule.storage import Path, Place, paths, place_values
 from irgrad.schedule.tidy import tidy
@@ -22,7 +24,6 @@ from irgrad.schedule.units import (
     Kernel,
     Number,
     Read,
-    Routine,
     SizeNumber,
     Term,
     Unit,
@@ -60,15 +61,9 @@ class Lowering:
         for item in items:
             if isinstance(item, Nest):
                 folds = self._local_folds(item)
-                for kernel in folds:
-                    statements.append(self._initial(kernel))
+                statements.extend(map(self._initial, folds))
                 inner = self.body(item.items, depth + 1)
-                for kernel in self._scratch_folds(item):
-                    statements.append(
-                        loops.Fill(
-                            self.names.of(kernel.node), kernel.initial, kernel.node.array_type.dtype
-                        )
-                    )
+                statements.extend(map(self._cleared, self._scratch_folds(item)))
                 statements.append(loops.Loop(_variable_name(depth), item.extent, tuple(inner)))
                 for kernel in folds:
                     statements.extend(self._stored(kernel, self._accumulator(kernel), ()))
@@ -101,6 +96,11 @@ class Lowering:
         place = self.places[kernel.node]
         name = self.names.of(kernel.node)
         return loops.Name(name if place.scalar else self.names.local(kernel.node))
+
+    def _cleared(self, kernel: Kernel) -> loops.Statement:
+        return loops.Fill(
+            self.names.of(kernel.node), kernel.initial, kernel.node.array_type.dtype
+        )
 
     def _initial(self, kernel: Kernel) -> loops.Statement:
         dtype = kernel.node.array_type.dtype
@@ -302,7 +302,7 @@ def lower_function(
     head = [*allocations(lowering, units), *lowering.allocations, *lowering.aliases]
     head += [loops.Slice(view, key[0], key[1]) for key, view in lowering.views.items()]
     sizes, checks = sizes_and_checks(graph, names)
-    returned = frozenset(result.name for result in results)
+    returned = frozenset(result.name for result in returned_values)
     return loops.Function(
         name,
         summary,
@@ -310,7 +310,7 @@ def lower_function(
             loops.Argument(names.of(node), node.array_type.dtype, node.array_type.shape)
             for node in graph.inputs
         ),
-        results,
+        returned_values,
         sizes,
         checks,
         tuple(tidy(unroll([*head, *statements, *extra], returned), names)),

@@ -86,7 +86,11 @@ def _batched(builder: Storing, node: Node, batch: str, inner: tuple[str, str, st
 def _untransposed(builder: Storing, operand: Node) -> tuple[Node, bool]:
     """Look through the transpose of a matrix, which BLAS takes as a flag."""
     flipped = False
-    while operand not in builder.stored and operand.op is transpose and operand.array_type.rank == 2:
+    while (
+        operand not in builder.stored
+        and operand.op is transpose
+        and operand.array_type.rank == 2
+    ):
         flipped ^= operand.params["axes"] == (1, 0)
         operand = operand.inputs[0]
     return operand, flipped
@@ -107,7 +111,8 @@ def _as_product(
     if len(result) == 2 and result[0] in right:
         x, y, left, right = y, x, right, left
     if len(left) == 1 or len(right) == 1:
-        return ((x, y), (len(left) == 2 and left[0] == summed, len(right) == 2 and right[1] == summed))
+        flags = (len(left) == 2 and left[0] == summed, len(right) == 2 and right[1] == summed)
+        return ((x, y), flags)
     return ((x, y), (left[0] == summed, right[1] == summed))
 
 

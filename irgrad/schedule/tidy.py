@@ -31,7 +31,7 @@ def _tidy(
     }
     counts: dict[loops.Load, int] = {}
     if bound:
-        for position, statement in enumerate(statements):
+        for statement in statements:
             for load, nested in _loads(statement):
                 if load.array in written or not _fixed(load, bound):
                     continue

@@ -209,7 +209,7 @@ def _scalarised(
             body = _scalarised(part.body, scratch, aliases)
             if body:
                 result.append(replace(part, body=tuple(body)))
-        elif isinstance(part, loops.Let) or isinstance(part, loops.Accumulate):
+        elif isinstance(part, loops.Let | loops.Accumulate):
             result.append(replace(part, expression=expression(part.expression)))
         elif isinstance(part, loops.Store):
             indices = tuple(expression(index) for index in part.indices)
@@ -219,8 +219,9 @@ def _scalarised(
                 if (part.array, part.indices[0]) in aliases:
                     continue
                 if part.template:
+                    dtype = np.dtype(np.float64)
                     result.append(
-                        loops.Accumulate(name, part.template, value, np.dtype(np.float64), part.nodes)
+                        loops.Accumulate(name, part.template, value, dtype, part.nodes)
                     )
                 else:
                     result.append(loops.Let(name, value, part.nodes))
