@@ -82,7 +82,9 @@ def allocations(lowering: Context, units: Sequence[Unit]) -> list[loops.Statemen
     return statements
 
 
-def sizes_and_checks(graph: Graph, names: Names) -> tuple[tuple[loops.Size, ...], tuple[loops.Check, ...]]:
+def sizes_and_checks(
+    graph: Graph, names: Names
+) -> tuple[tuple[loops.Size, ...], tuple[loops.Check, ...]]:
     """Return where every size is read, and what the sizes must satisfy."""
     sizes: dict[str, loops.Size] = {}
     checks: list[loops.Check] = []
