@@ -281,7 +281,17 @@ def strongest(guards: Iterable[Guard]) -> tuple[Guard, ...]:
         else:
             varying, bound = _as_bound(guard)
             bounds[varying] = max(bounds.get(varying, bound), bound)
-    return (*equalities, *(Guard(varying, ">=", bound) for varying, bound in bounds.items()))
+    fixed = {
+        str(guard.left): guard.right for guard in equalities if isinstance(guard.right, int)
+    }
+    return (
+        *equalities,
+        *(
+            Guard(varying, ">=", bound)
+            for varying, bound in bounds.items()
+            if isinstance(substitute(varying, fixed), Size)  # else the equalities decide it
+        ),
+    )
 
 
 @dataclass(slots=True)
