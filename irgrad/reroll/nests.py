@@ -42,47 +42,82 @@ class Term:
         return f"Loop{self.trips}{self.body}" if self.body else f"{self.shape}@{self.vector}"
 
 
-def recognise(shapes: Sequence[int], vectors: Sequence[Vector], window: int = WINDOW) -> list[Term]:
+class Stack:
+    """Terms, each linked to the one below it of the same shape, and loops by their last term."""
+
+    def __init__(self) -> None:
+        self.terms: list[Term] = []
+        self.same: list[int] = []
+        self.alike: list[int] = []
+        self._by_shape: dict[int, int] = {}
+        self._by_end: dict[int, int] = {}
+
+    def push(self, term: Term) -> None:
+        """Put a term on top."""
+        place = len(self.terms)
+        self.terms.append(term)
+        self.same.append(self._by_shape.get(term.shape, -1))
+        self._by_shape[term.shape] = place
+        if term.body:
+            end = term.body[-1].shape
+            self.alike.append(self._by_end.get(end, -1))
+            self._by_end[end] = place
+        else:
+            self.alike.append(-1)
+
+    def drop(self, count: int) -> None:
+        """Take terms off the top."""
+        for _ in range(count):
+            term = self.terms.pop()
+            self._by_shape[term.shape] = self.same.pop()
+            below = self.alike.pop()
+            if term.body:
+                self._by_end[term.body[-1].shape] = below
+
+    def ending_like(self, term: Term) -> int:
+        """Return the place of the topmost loop whose body ends with a term of this shape, or -1."""
+        return self._by_end.get(term.shape, -1)
+
+
+def recognise(
+    shapes: Sequence[int], vectors: Sequence[Vector], window: int = WINDOW
+) -> list[Term]:
     """Return the terms that generate the records; time linear in records times ``window``."""
-    stack: list[Term] = []
-    on_top: list[int] = []
-    lengths: list[int] = []
+    stack = Stack()
     loops: dict[Any, int] = {}
     fresh = (max(shapes) if shapes else 0) + 1
     for ordinal, (shape, vector) in enumerate(zip(shapes, vectors, strict=True)):
-        stack.append(Term(shape, vector, [ordinal]))
-        on_top.append(shape)
-        lengths.append(0)
+        stack.push(Term(shape, vector, [ordinal]))
         while True:
-            size = _absorbed(stack, on_top, lengths, window)
+            size = _absorbed(stack, window)
             if size:
-                del stack[-size:], on_top[-size:], lengths[-size:]
+                stack.drop(size)
                 continue
-            size = _repeated(stack, on_top, window)
+            size = _repeated(stack, window)
             if not size:
                 break
-            loop = _rolled(stack, size, loops, fresh)
-            del stack[-3 * size :], on_top[-3 * size :], lengths[-3 * size :]
-            stack.append(loop)
-            on_top.append(loop.shape)
-            lengths.append(size)
-    return stack
+            loop = _rolled(stack.terms, size, loops, fresh)
+            stack.drop(3 * size)
+            stack.push(loop)
+    return stack.terms
 
 
 def _difference(a: Vector, b: Vector) -> Vector:
     return tuple([x - y for x, y in zip(a, b, strict=True)])
 
 
-def _absorbed(stack: list[Term], on_top: list[int], lengths: list[int], window: int) -> int:
+def _absorbed(stack: Stack, window: int) -> int:
     """Let a loop take the terms above it as its next iteration; return how many, or 0."""
-    top = len(stack) - 1
-    for size in range(1, min(window, top) + 1):
-        if lengths[top - size] != size:
+    terms = stack.terms
+    top = len(terms) - 1
+    place = stack.ending_like(terms[top])
+    while place >= max(top - window, 0):
+        size = top - place
+        loop = terms[place]
+        place = stack.alike[place]
+        if len(loop.body) != size:
             continue
-        loop = stack[top - size]
-        if loop.body[-1].shape != on_top[top]:
-            continue
-        group = stack[top - size + 1 :]
+        group = terms[-size:]
         if any(t.shape != known.shape for t, known in zip(group, loop.body, strict=True)):
             continue
         expected = zip(group, loop.last, loop.step, strict=True)
@@ -97,23 +132,30 @@ def _absorbed(stack: list[Term], on_top: list[int], lengths: list[int], window: 
     return 0
 
 
-def _repeated(stack: list[Term], on_top: list[int], window: int) -> int:
+def _repeated(stack: Stack, window: int) -> int:
     """Return the length of a group that stands on top three times over, or 0."""
-    count = len(stack)
-    for size in range(1, min(window, count // 3) + 1):
-        if on_top[-1] != on_top[-1 - size] or on_top[-1] != on_top[-1 - 2 * size]:
-            continue
-        if on_top[-size:] != on_top[-2 * size : -size]:
-            continue
-        if on_top[-size:] != on_top[-3 * size : -2 * size]:
-            continue
-        if all(
-            _difference(stack[k].vector, stack[k - size].vector)
-            == _difference(stack[k - size].vector, stack[k - 2 * size].vector)
-            for k in range(count - 1, count - size - 1, -1)
+    terms = stack.terms
+    top = len(terms) - 1
+    shape = terms[top].shape
+    place = stack.same[top]
+    while place >= 0:
+        size = top - place
+        place = stack.same[place]
+        if size > window or 3 * size > top + 1:
+            return 0
+        if terms[top - 2 * size].shape == shape and all(
+            _moves_evenly(terms[k], terms[k - size], terms[k - 2 * size])
+            for k in range(top, top - size, -1)
         ):
             return size
     return 0
+
+
+def _moves_evenly(third: Term, second: Term, first: Term) -> bool:
+    return (
+        third.shape == second.shape == first.shape
+        and _difference(third.vector, second.vector) == _difference(second.vector, first.vector)
+    )
 
 
 def _rolled(stack: list[Term], size: int, loops: dict[Any, int], fresh: int) -> Term:
