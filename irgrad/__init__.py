@@ -13,6 +13,7 @@ from irgrad.control import while_loop as while_loop
 from irgrad.errors import IrgradError as IrgradError
 from irgrad.interpret.draw import draw_graph as draw_graph
 from irgrad.interpret.value import Value as Value
+from irgrad.transforms import checkpoint as checkpoint
 from irgrad.transforms import custom_vjp as custom_vjp
 from irgrad.transforms import grad as grad
 from irgrad.transforms import hessian as hessian

@@ -16,6 +16,7 @@ from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Elementwise, View, Write
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import item
+from irgrad.ops.custom import again
 from irgrad.ops.views import strided, strided_set
 
 Roots = frozenset[Node]
@@ -59,6 +60,7 @@ def choose(
 ) -> Residuals:
     """Choose what to keep so that every node of ``frontier`` is known in the backward body.
 
+    What follows from an ``again`` is computed again whatever it costs, or everything if ``recompute``.
     ``order`` holds the body's nodes and those made from them alone, in order of evaluation.
     """
     tapes = body.inputs[carries : len(body.outputs)]
@@ -69,16 +71,19 @@ def choose(
     roots: dict[Node, Roots] = dict.fromkeys(body.inputs, _NONE)
     for node in body.inputs[:carries]:
         roots[node] = frozenset((node,))
+    marked: set[Node] = set()
     for node in order:
+        if node.op is again or not marked.isdisjoint(node.inputs):
+            marked.add(node)
         if node not in roots:
-            roots[node] = _roots(node, roots, chosen, recompute)
+            roots[node] = _roots(node, roots, chosen, recompute or node in marked)
     position = {node: number for number, node in enumerate(order)}
     for node in frontier:
         if chosen.settled(node) or not roots[node]:
             continue
         sources = roots[node]
         lean = len(sources) == 1 and _bytes(next(iter(sources)), size) <= _bytes(node, size)
-        if lean or recompute or _unsized(node):
+        if lean or recompute or node in marked or _unsized(node):
             chosen.kept.update(dict.fromkeys(sorted(sources, key=position.__getitem__)))
         else:
             chosen.kept[node] = None

@@ -1,4 +1,7 @@
-"""``custom_vjp`` on traced values: the function, and beside it the rule, recorded at once."""
+"""``custom_vjp`` and ``checkpoint`` on traced values: the function, and beside it the rule.
+
+Both are recorded at once, so that what the rule captures is an argument of the emitted function.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from typing import Any
 import optree
 
 from irgrad.arguments import flatten
+from irgrad.differentiate.reverse import pull_back
 from irgrad.errors import ArgumentError, DifferentiationError
-from irgrad.inline.leaves import lifted, matched, placeholder, tangent_type, trace_of
+from irgrad.inline.leaves import added, lifted, matched, placeholder, tangent_type, trace_of
 from irgrad.ir.graph import Graph, Node
+from irgrad.ir.types import ArrayType
 from irgrad.ops.create import constant, input_, item, size
-from irgrad.ops.custom import custom
+from irgrad.ops.custom import again, custom
 from irgrad.trace.origins import location_here
 from irgrad.trace.tracer import Trace, Tracer
 
@@ -62,17 +67,9 @@ def inline_custom(
     body, read = _body(
         trace, start, [seed.node for seed in seeds], [slopes[k].node for k in wanted]
     )
-    count = len(outputs)
-    node = trace.record(
-        custom,
-        (*(output.node for output in outputs), *(x.node for x in primals), *read),
-        {"results": count, "wanted": tuple(count + k for k in wanted), "body": body},
+    return _with_rule(
+        trace, outputs, [x.node for x in primals], read, wanted, body, structure
     )
-    picked = [
-        Tracer(trace, trace.record(item, (node,), {"index": index}), output.weak)
-        for index, output in enumerate(outputs)
-    ]
-    return optree.tree_unflatten(structure, picked)
 
 
 def _slopes(
@@ -107,14 +104,8 @@ def _check_closed(
     """
     captured = {node for _, node in trace.captured.values()}
     allowed = {x.node for x in primals} | captured
-    stretch = trace.nodes[start:]
-    inside = set(stretch)
-    needed = {output.node for output in outputs}
-    for node in reversed(stretch):
-        if node in needed:
-            needed.update(node.inputs)
-    for node in needed - inside - allowed:
-        if node.op in (constant, size) or isinstance(node.type, tuple) or not node.type.inexact:
+    for node in _read(trace.nodes[start:], [output.node for output in outputs]):
+        if node in allowed:
             continue
         location = node.origin.location() if node.origin else None
         where = f", made at {location.describe()}" if location else ""
@@ -123,6 +114,83 @@ def _check_closed(
             remedy="pass it as an argument, so that the backward function can give its cotangent",
             location=location_here(),
         )
+
+
+def _read(stretch: list[Node], outputs: list[Node]) -> list[Node]:
+    """Return the floating-point values from outside a stretch of a trace that ``outputs`` read.
+
+    What a loop's body reads of its surroundings becomes an input of it when it is first read.
+    """
+    inside = {node for node in stretch if node.op is not input_}
+    needed = set(outputs)
+    for node in reversed(stretch):
+        if node in needed:
+            needed.update(node.inputs)
+    before = dict.fromkeys(
+        x for node in stretch if node in needed for x in node.inputs if x not in inside
+    )
+    before.update(dict.fromkeys(x for x in outputs if x not in inside))
+    return [
+        node
+        for node in before
+        if node.op not in (constant, size) and isinstance(node.type, ArrayType) and node.type.inexact
+    ]
+
+
+def inline_checkpoint(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Return ``function``'s value; its derivative keeps what it reads, and runs it again."""
+    trace = trace_of((args, kwargs))
+    start = len(trace.nodes)
+    value = function(*args, **kwargs)
+    results, structure = flatten(value)
+    outputs = [lifted(trace, result) for result in results]
+    stretch = trace.nodes[start:]
+    read = _read(stretch, [output.node for output in outputs])
+    start = len(trace.nodes)
+    became = {node: trace.record(again, (node,), {"number": start}) for node in read}
+    fresh = [became[node] for node in read]
+    for node in stretch:
+        if node not in became and any(x in became for x in node.inputs):
+            inputs = tuple(became.get(x, x) for x in node.inputs)
+            became[node] = trace.record(node.op, inputs, node.params)
+    start = len(trace.nodes)
+    seeds = [placeholder(trace, tangent_type(output.type)) for output in outputs]
+    given: dict[Node, Tracer] = {}
+    for output, seed in zip(outputs, seeds, strict=True):
+        if output.type.inexact and output.node in became:
+            added(given, became[output.node], seed)
+    slopes = pull_back(trace, given, fresh) if given else [None] * len(fresh)
+    wanted = [k for k, slope in enumerate(slopes) if slope is not None]
+    body, known = _body(
+        trace, start, [seed.node for seed in seeds],
+        [slope.node for slope in slopes if slope is not None],
+    )  # fmt: skip
+    return _with_rule(trace, outputs, read, known, wanted, body, structure)
+
+
+def _with_rule(
+    trace: Trace,
+    outputs: Sequence[Tracer],
+    primals: Sequence[Node],
+    read: Sequence[Node],
+    wanted: Sequence[int],
+    body: Graph,
+    structure: Any,
+) -> Any:
+    """Return the outputs with the rule ``body`` for the primals ``wanted``."""
+    count = len(outputs)
+    node = trace.record(
+        custom,
+        (*(output.node for output in outputs), *primals, *read),
+        {"results": count, "wanted": tuple(count + k for k in wanted), "body": body},
+    )
+    picked = [
+        Tracer(trace, trace.record(item, (node,), {"index": index}), output.weak)
+        for index, output in enumerate(outputs)
+    ]
+    return optree.tree_unflatten(structure, picked)
 
 
 def _body(

@@ -18,7 +18,8 @@ from irgrad.ops.shape import broadcast
 from irgrad.trace.operands import readied
 from irgrad.trace.origins import location_here
 from irgrad.trace.trace import current_trace
-from irgrad.trace.tracer import Trace, Tracer, as_node
+from irgrad.trace.operands import as_node
+from irgrad.trace.tracer import Trace, Tracer
 
 
 def trace_of(tree: Any) -> Trace:

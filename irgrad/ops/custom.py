@@ -1,4 +1,4 @@
-"""The op behind ``custom_vjp``: values as they are, with a derivative of the user's own."""
+"""The ops behind ``custom_vjp`` and ``checkpoint``: values as they are, and what is known of them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 
 from irgrad.ir.evaluate import evaluate_body
 from irgrad.ir.graph import Graph
-from irgrad.ir.op import Op, Operand, Source
+from irgrad.ir.op import Op, Operand, Sample, Source
 from irgrad.ir.types import ArrayType, TupleType
 from irgrad.ops.create import carrier
+from irgrad.ops.declare import elementwise, real
 
 
 def _type(*types: ArrayType, results: int, wanted: tuple[int, ...], body: Graph) -> TupleType:
@@ -82,3 +83,15 @@ custom = Op(
 at ``wanted`` out. It is of no use once derivatives are taken, and the simplifier drops it, so it
 has no place in the registry of ops that are emitted.
 """
+
+
+again = elementwise(
+    lambda x, *, number: np.positive(x),
+    name="again",
+    emit="x",
+    promote=lambda dtypes: (dtypes[0], dtypes[0]),
+    partials=lambda out, x, *, number: (1,),
+    samples=(Sample((real(-2, 2),), {"number": 0}),),
+)
+"""The same number, which the simplifier takes for another: what is computed from it is computed
+again rather than kept. ``number`` tells one such place from the next."""

@@ -1,4 +1,4 @@
-"""``custom_vjp``: a function with a derivative of the user's own."""
+"""``custom_vjp`` and ``checkpoint``: what the derivative of a function is to be, and to keep."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 from irgrad.arguments import flatten, is_traced
 from irgrad.errors import ArgumentError
-from irgrad.inline.custom import inline_custom
+from irgrad.inline.custom import inline_checkpoint, inline_custom
 from irgrad.trace.origins import location_here
+from irgrad.trace.trace import current_trace
 from irgrad.trace.tracer import Tracer
+from irgrad.transforms.base import Transformed
 
 
 class custom_vjp:  # noqa: N801 - used as a decorator, by JAX's name
@@ -118,3 +120,28 @@ def _identity(args: tuple[Any, ...]) -> Any:
     """Return what is equal for two calls with the same traced values."""
     leaves, structure = flatten(args)
     return structure, [leaf.node if isinstance(leaf, Tracer) else id(leaf) for leaf in leaves]
+
+
+class Checkpoint(Transformed):
+    """``checkpoint`` of a function."""
+
+    def inline(self, *args: Any, **kwargs: Any) -> Any:
+        """Record the function, and its derivative as one that runs it again."""
+        return inline_checkpoint(self.function, args, kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the function's value; on numbers it is the function itself."""
+        if is_traced((args, kwargs)) or current_trace() is not None:
+            return self.inline(*args, **kwargs)
+        return self.function(*args, **kwargs)
+
+
+def checkpoint(fun: Callable[..., Any]) -> Checkpoint:
+    """Return ``fun``, whose derivative keeps only what ``fun`` reads, and computes the rest again.
+
+    The results are the same. It saves memory where ``fun`` makes large intermediate arrays, and
+    costs another run of ``fun``.
+
+    Reference: Griewank & Walther, Evaluating Derivatives (2008), chapter 12.
+    """
+    return Checkpoint(fun)

@@ -161,3 +161,13 @@ def test_a_traced_value_from_outside_is_refused_rather_than_ignored() -> None:
 
     with pytest.raises(DifferentiationError, match="pass it as an argument"):
         plain(grad(loss))(3.0)
+
+
+def test_a_traced_value_from_outside_of_a_loop_is_refused_too() -> None:
+    def loss(w: Any) -> Any:
+        function = custom_vjp(lambda x: x * w)
+        function.defvjp(lambda x: (function(x), None), lambda _, c: (c,))
+        return irgrad.scan(lambda c, _: (function(c), None), 1.0, None, 20)[0]
+
+    with pytest.raises(DifferentiationError, match="pass it as an argument"):
+        plain(grad(loss))(3.0)
