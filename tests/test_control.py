@@ -89,6 +89,17 @@ def in_place(xs: Any, w: Any) -> Any:
     return np.sum(fori_loop(0, 5, sweep, xs * 1.0) ** 2)
 
 
+def diffusion(xs: Any, w: Any) -> Any:
+    """Whole arrays that are read at shifted places, in place and not."""
+
+    def step(i: Any, u: Any) -> Any:
+        u = u + 0.1 * w * (np.roll(u, 1) - 2 * u + np.roll(u, -1))
+        u[1:-1] = w * (u[:-2] + u[1:-1] * u[1:-1] + u[2:])
+        return u
+
+    return np.sum(fori_loop(0, 4, step, xs) ** 2)
+
+
 def nested(xs: Any, w: Any) -> Any:
     def row(i: Any, total: Any) -> Any:
         return total + fori_loop(0, 3, lambda j, s: s + xs[i] * xs[i + j] * w, total * 0.1)
@@ -127,6 +138,7 @@ CASES = [
     in_blocks_backwards,
     indexed,
     in_place,
+    diffusion,
     nested,
     until_small,
     chosen,

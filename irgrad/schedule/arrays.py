@@ -12,9 +12,14 @@ from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Node
 from irgrad.ir.op import Contraction, Elementwise, Reduction, View
 from irgrad.ops import create
+from irgrad.ops.shape import concatenate
 from irgrad.schedule.units import variable
 
 Indices = tuple[Dim, ...]
+
+
+POSTPONED = object()
+"""Stands for an array that is computed element by element where it is read."""
 
 
 class Body(Protocol):
@@ -48,7 +53,9 @@ def computes(node: Node) -> bool:
         operand = node.inputs[0].array_type
         indices = tuple(dims.symbol(f"@{axis}") for axis in range(node.array_type.rank))
         return lowering.index(operand, indices, **node.params) is not None
-    return node.op is create.iota or isinstance(lowering, Elementwise | Reduction | Contraction)
+    if node.op in (create.iota, concatenate):
+        return True
+    return isinstance(lowering, Elementwise | Reduction | Contraction)
 
 
 def compute(body: Body, node: Node) -> None:
@@ -60,6 +67,8 @@ def compute(body: Body, node: Node) -> None:
         _product(body, node)
     elif isinstance(lowering, View):
         _store(body, node, lambda indices: looked_up(body, node, indices))
+    elif node.op is concatenate:
+        _join(body, node)
     elif node.op is create.iota:
         dtype = node.array_type.dtype
         _store(body, node, lambda indices: loops.SizeValue(indices[0], dtype))
@@ -74,9 +83,12 @@ def element(body: Body, node: Node, indices: Indices) -> Any:
     if not shape:
         return value
     aligned = indices[len(indices) - len(shape) :]
-    return loops.Load(
-        value, tuple(0 if dim == 1 else i for i, dim in zip(aligned, shape, strict=True))
-    )
+    place = tuple(0 if dim == 1 else i for i, dim in zip(aligned, shape, strict=True))
+    if value is POSTPONED:
+        if isinstance(node.op.lowering, View):
+            return looked_up(body, node, place)
+        return _applied(body, node, place)
+    return loops.Load(value, place)
 
 
 def nested(
@@ -124,6 +136,21 @@ def looked_up(body: Body, node: Node, indices: Indices) -> Any:
     found = lowering.index(operand.array_type, indices, **node.params)
     assert found is not None
     return element(body, operand, tuple(body.size(index) for index in found))
+
+
+def _join(body: Body, node: Node) -> None:
+    """Store the parts of a concatenation one behind the other."""
+    name = body.array(node.op.name, node)
+    axis = node.params["axis"]
+    start: Dim = 0
+    for operand in node.inputs:
+        shape = operand.array_type.shape
+        indices = counters(body, shape)
+        place = tuple(i + start if a == axis else i for a, i in enumerate(indices))
+        store = loops.Store(name, place, element(body, operand, indices), (body.number,))
+        body.statements.extend(nested(body, shape, 0, (store,)))
+        start = start + body.size(shape[axis])
+    body.values[node] = name
 
 
 def _fold(body: Body, node: Node, lowering: Reduction) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from irgrad.ir.graph import Graph, Node
-from irgrad.ir.op import Control, Write
+from irgrad.ir.op import Control, Elementwise, Reduction, View, Write
 from irgrad.ops import create
 from irgrad.ops.control import branch, loop, repeat
 from irgrad.ops.index import gather
 from irgrad.ops.views import strided, strided_add, strided_set
 from irgrad.schedule.arrays import computes
+
+DEEPEST = 12
+"""How many operations on arrays one expression may hold, one inside the other."""
 
 
 def is_begin(node: Node) -> bool:
@@ -111,3 +116,42 @@ def _goes_on(item: Node) -> bool:
     return source.op in (loop, repeat) and index < source.params["carries"] + source.params.get(
         "tapes", 0
     )
+
+
+def postponed(body: Graph, in_place: Collection[Node]) -> set[Node]:
+    """Return the arrays that are never stored: computed where their one reader is.
+
+    By then nothing they read may have been overwritten, neither by a write nor by a state's new
+    value that is computed ``in_place``.
+    """
+    position = {node: number for number, node in enumerate(body.nodes)}
+    readers = body.consumers()
+    overwritten_at = {t: position[node] for node in body.nodes for t in overwritten(node)}
+    for end in in_place:
+        overwritten_at[body.inputs[body.outputs.index(end)]] = position[end]
+    chosen: dict[Node, tuple[int, int]] = {}
+    for node in reversed(body.nodes):
+        if isinstance(node.type, tuple) or not node.type.shape or node in body.outputs:
+            continue
+        is_view = isinstance(node.op.lowering, View) and node.op is not create.full
+        if len(readers[node]) != 1 or not (is_view or isinstance(node.op.lowering, Elementwise)):
+            continue
+        (reader,) = readers[node]
+        if not _takes_elements(reader, node, is_view):
+            continue
+        at, depth = chosen.get(reader, (position[reader], 0))
+        if depth < DEEPEST and all(overwritten_at.get(o, at + 1) > at for o in node.inputs):
+            chosen[node] = (at, depth + 1)
+    return set(chosen)
+
+
+def _takes_elements(reader: Node, node: Node, is_view: bool) -> bool:
+    """Tell whether a reader takes each element of ``node`` about once."""
+    if reader.op in (strided_set, strided_add):
+        return reader.inputs[0] is not node
+    if isinstance(reader.type, tuple):
+        return False
+    if isinstance(reader.op.lowering, Reduction):
+        return True
+    same = reader.type.shape == node.array_type.shape
+    return isinstance(reader.op.lowering, Elementwise) and (same or is_view)

@@ -18,8 +18,8 @@ from irgrad.ops import create
 from irgrad.ops.control import loop
 from irgrad.ops.index import gather
 from irgrad.ops.views import strided, strided_add
-from irgrad.schedule.arrays import compute, conversion, looked_up
-from irgrad.schedule.bodies import is_begin
+from irgrad.schedule.arrays import POSTPONED, compute, conversion, element, looked_up
+from irgrad.schedule.bodies import is_begin, postponed
 from irgrad.schedule.names import Names
 from irgrad.schedule.units import variable
 
@@ -54,6 +54,7 @@ class Nest:
     values: dict[Node, Any]
     statements: list[loops.Statement] = field(default_factory=list)
     readers: dict[Node, list[Node]] = field(default_factory=dict)
+    postponed: set[Node] = field(default_factory=set)
     targets: dict[Node, str] = field(default_factory=dict)
     """Values that can be written where a state of the loop stands."""
     invariants: frozenset[Node] = frozenset()
@@ -70,6 +71,7 @@ class Nest:
     def body(self, graph: Graph) -> None:
         """Add the statements of a graph."""
         self.readers = graph.consumers()
+        self.postponed = postponed(graph, self.targets)
         for node in graph.nodes:
             if node not in self.values and (self.readers[node] or node in graph.outputs):
                 self.node(node, node in graph.outputs)
@@ -88,6 +90,8 @@ class Nest:
             self.values[node] = self.values[node.inputs[0]]
         elif op is strided:
             self.read(node)
+        elif node in self.postponed:
+            self.values[node] = POSTPONED
         elif op is gather:
             array = self.values[node.inputs[0]]
             self.keep(node, loops.Load(array, tuple(self.values[i] for i in node.inputs[1:])))
@@ -145,9 +149,12 @@ class Nest:
         array = self.values[node.inputs[0]]
         params = node.params
         if node.array_type.rank == 0:
-            self.keep(node, loops.Load(array, self.place(params)))
+            self.keep(node, element(self, node.inputs[0], self.place(params)))
             return
-        if array in self.changing:
+        if array is POSTPONED and node in self.postponed:
+            self.values[node] = POSTPONED
+            return
+        if array is POSTPONED or (array in self.changing and node not in self.postponed):
             compute(self, node)
             return
         slices: list[loops.AxisSlice | None] = []
@@ -172,14 +179,13 @@ class Nest:
         params = node.params
         template = "x + y" if node.op is strided_add else ""
         shape = update.array_type.shape
-        value = self.values[update]
         inner = [variable(self.depth + axis) for axis in range(len(shape))]
         remaining = iter(inner)
         indices = tuple(
             start if axis in params["dropped"] else start + params["steps"][axis] * next(remaining)
             for axis, start in enumerate(self.place(params))
         )
-        expression = loops.Load(value, tuple(inner)) if shape else value
+        expression = element(self, update, tuple(inner))
         statement: loops.Statement = loops.Store(
             array, indices, expression, (self.number,), template
         )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import EscapedTracerError, MutationError
-from irgrad.ir.graph import Graph, Node
+from irgrad.ir.graph import Graph, Node, frozen
+from irgrad.ir.op import Control
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import input_
 from irgrad.trace.operands import as_node
@@ -95,9 +96,29 @@ def trace_body(
         finally:
             trace.open = False
             outer.inner = None
-    graph = finished(trace, outputs, name)
-    closed = Graph(graph.inputs, graph.nodes, graph.outputs, graph.hints, (), name)
-    return Body(closed, tuple(trace.entered), structure)
+    nodes, ends = _without_repeats(finished(trace, outputs, name))
+    graph = Graph(tuple(trace.inputs), nodes, ends, trace.assumptions.hints, (), name)
+    return Body(graph, tuple(trace.entered), structure)
+
+
+def _without_repeats(graph: Graph) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """Return the nodes and outputs with equal operations done once, so that one value is kept."""
+    known: dict[Any, Node] = {}
+    place: dict[Node, Node] = {}
+    nodes: list[Node] = []
+    for old in graph.nodes:
+        inputs = tuple([place[operand] for operand in old.inputs])
+        alone = old.op is input_ or isinstance(old.op.lowering, Control)
+        key: Any = old if alone else (old.op, inputs, frozen(old.params))
+        node = known.get(key)
+        if node is None:
+            node = old
+            if inputs != old.inputs:
+                node = Node(old.op, inputs, old.params, old.type, old.origin)
+            known[key] = node
+            nodes.append(node)
+        place[old] = node
+    return tuple(nodes), tuple(place[node] for node in graph.outputs)
 
 
 def with_inputs(body: Body, count: int, entered: Sequence[Node]) -> Graph:
