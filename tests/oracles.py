@@ -88,7 +88,8 @@ def larger(argument: Any, seed: int) -> Any:
 def score(results: Any) -> Any:
     """Return a number that depends on every element of the results, unevenly and smoothly.
 
-    The inverse hyperbolic sine is curved, so second derivatives show, and tame where results are large.
+    The inverse hyperbolic sine is curved, so second derivatives show, and tame where results
+    are large.
     """
     total: Any = 0.0
     for result in flatten(results)[0]:
@@ -146,7 +147,8 @@ def check(
     reference = numpy or function
     points = [Point(arguments)]
     grown = Point(tuple(larger(x, seed) for seed, x in enumerate(arguments)))
-    symbolic = any(np.shape(a) != np.shape(b) for a, b in zip(arguments, grown.arguments))
+    pairs = zip(arguments, grown.arguments, strict=True)
+    symbolic = any(np.shape(a) != np.shape(b) for a, b in pairs)
     traced = trace(function, *arguments)
     if symbolic and not fixed:
         points.append(grown)
@@ -271,7 +273,8 @@ def _check_narrow_gradient(
     again = trace(single, *wide)
     exact = evaluate(value_and_gradient(again.graph, argnums), *wide, *again.captured)
     for ours, theirs in zip(found[1:], exact[1:], strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-4 * (1 + np.abs(theirs).max(initial=0)))
+        scale = 1 + np.max(np.abs(theirs), initial=0)
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-4 * scale)
 
 
 def gradient_of_square(first: Graph, argnums: Sequence[int]) -> Graph:

@@ -15,10 +15,9 @@ from irgrad.ir.graph import Node
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import convert, full
 from irgrad.ops.shape import broadcast
-from irgrad.trace.operands import readied
+from irgrad.trace.operands import as_node, readied
 from irgrad.trace.origins import location_here
 from irgrad.trace.trace import current_trace
-from irgrad.trace.operands import as_node
 from irgrad.trace.tracer import Trace, Tracer
 
 
@@ -95,7 +94,9 @@ def tangent_type(type: ArrayType) -> ArrayType:
     return type if type.inexact else type.with_dtype(np.dtype(np.float64))
 
 
-def replaced(args: tuple[Any, ...], positions: Sequence[int], new: Sequence[Any]) -> tuple[Any, ...]:
+def replaced(
+    args: tuple[Any, ...], positions: Sequence[int], new: Sequence[Any]
+) -> tuple[Any, ...]:
     """Return ``args`` with those at ``positions`` replaced."""
     result = list(args)
     for position, value in zip(positions, new, strict=True):
@@ -103,7 +104,9 @@ def replaced(args: tuple[Any, ...], positions: Sequence[int], new: Sequence[Any]
     return tuple(result)
 
 
-def matched(trace: Trace, tree: Any, like: Any, types: Sequence[ArrayType], word: str) -> list[Tracer]:
+def matched(
+    trace: Trace, tree: Any, like: Any, types: Sequence[ArrayType], word: str
+) -> list[Tracer]:
     """Return the leaves of ``tree``, which must have the structure ``like`` and these types.
 
     Numbers and arrays of another floating dtype are converted; a single number isn't stretched.
@@ -121,7 +124,7 @@ def matched(trace: Trace, tree: Any, like: Any, types: Sequence[ArrayType], word
     for position, (leaf, type) in enumerate(zip(leaves, types, strict=True)):
         tracer = lifted(trace, leaf)
         wanted = tangent_type(type)
-        if len(tracer.type.shape) != type.rank or not dims.same_shape(tracer.type.shape, type.shape):
+        if not dims.same_shape(tracer.type.shape, type.shape):
             raise ShapeError(
                 f"{word} {leaf_name(structure, position, '')} is {tracer.type}, and what it "
                 f"belongs to is {type}",

@@ -15,7 +15,6 @@ from irgrad.errors import OutOfRangeError
 from irgrad.ir import dims
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.op import Op, Sample, View, Write
-from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import normalized_axes, normalized_axis, shape_of
 from irgrad.ops.declare import real
 from irgrad.ops.registry import declare, spelling
@@ -24,7 +23,7 @@ from irgrad.ops.views import Into, view
 Steps = tuple[tuple[int, ...], ...]
 
 
-def _places(shape: Shape, offsets: Shape, steps: Steps) -> tuple[np.ndarray, ...]:
+def _places(shape: Any, offsets: Shape, steps: Steps) -> tuple[Any, ...]:
     """Return the NumPy index of an affine view with concrete sizes."""
     grids = np.indices(shape)
     return tuple(
@@ -53,7 +52,7 @@ _DIAGONAL = _params((2, 3), (0, 1, 0), ((0, 1), (0, 1), (1, 0)))
 _WINDOWS = _params((3, 2, 2), (0, 0), ((0, 1, 0), (1, 0, 1)))
 _ANTIDIAGONAL = _params((3,), (2, 0), ((-1,), (1,)))
 
-affine = declare(
+affine: Op = declare(
     Op(
         name="affine",
         evaluate=lambda x, *, shape, offsets, steps: np.asarray(x)[_places(shape, offsets, steps)],
@@ -77,7 +76,7 @@ def _added(x: Any, update: Any, *, out: Any = None, **params: Any) -> Any:
     return result
 
 
-affine_add = declare(
+affine_add: Op = declare(
     Op(
         name="affine_add",
         evaluate=_added,
@@ -107,7 +106,7 @@ def _assign_pullback(cotangent: Any, out: Any, x: Any, update: Any, **params: An
     return affine_set(cotangent, np.zeros_like(taken), **params), taken
 
 
-affine_set = declare(
+affine_set: Op = declare(
     Op(
         name="affine_set",
         evaluate=_assigned,

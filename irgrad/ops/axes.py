@@ -35,7 +35,8 @@ def shape_of(x: Any) -> Shape:
     type = getattr(x, "type", None)
     if type is not None and hasattr(type, "shape"):
         return type.shape  # type: ignore[no-any-return]
-    return np.shape(x)
+    shape: tuple[int, ...] = np.shape(x)
+    return shape
 
 
 def dtype_of(x: Any) -> np.dtype:
@@ -56,7 +57,9 @@ def normalized_axis(axis: Any, rank: int) -> int:
     """Return ``axis`` counted from the front."""
     number = operator.index(axis)
     if not -rank <= number < rank:
-        raise ShapeError(f"axis {number} of an array with {rank} axes", remedy="name an axis it has")
+        raise ShapeError(
+            f"axis {number} of an array with {rank} axes", remedy="name an axis it has"
+        )
     return number % rank
 
 

@@ -182,7 +182,9 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     else:
         first, second = normalized_axes(axes[0], ranks[0]), normalized_axes(axes[1], ranks[1])
     if len(first) != len(second):
-        raise ShapeError(f"tensordot: axes {axes} do not pair up", remedy="name as many on each side")
+        raise ShapeError(
+            f"tensordot: axes {axes} do not pair up", remedy="name as many on each side"
+        )
     left = list(LETTERS[: ranks[0]])
     right = list(LETTERS[ranks[0] : sum(ranks)])
     for i, j in zip(first, second, strict=True):

@@ -43,8 +43,8 @@ def _mode(mode: Any, call: str) -> str:
 def _slid(x: Any, taps: Any, start: Dim, length: Dim) -> Any:
     """Return ``sum over j of taps[j] * x[start + k + j]`` for k < ``length``; 0 beyond ``x``."""
     size, count = shape_of(x)[0], shape_of(taps)[0]
-    before = -start if dims.at_least(-start, 0) else 0
-    after = start + length + count - 1 - size
+    before: Any = -start if dims.at_least(-start, 0) else 0
+    after: Any = start + length + count - 1 - size
     after = after if dims.at_least(after, 0) else 0
     padded = np.pad(x, (before, after)) if before != 0 or after != 0 else x
     padded = part(padded, 0, start + before, length + count - 1)

@@ -61,7 +61,7 @@ def _diag(v: Any, k: int = 0) -> Any:
         raise ShapeError(
             f"np.diag of {len(shape)} axes", remedy="use np.diagonal for stacks of matrices"
         )
-    size = shape[0] + abs(offset)
+    size: Any = shape[0] + abs(offset)
     matrix = np.zeros_like(v, shape=(size, size))
     return affine_set(matrix, v, **diagonal_params((size, size), offset, 0, 1))
 
@@ -125,7 +125,7 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
 
 def _values(a: Any, val: Any, shape: Shape) -> Any:
     """Return what is written into a place of ``shape``: cut off or repeated as it needs."""
-    value = val if isinstance(val, Operand) else a.lift(np.asarray(val))
+    value: Any = val if isinstance(val, Operand) else a.lift(np.asarray(val))
     if dtype_of(value) != dtype_of(a):
         value = convert(value, dtype=dtype_of(a))
     if not shape_of(value):

@@ -42,7 +42,9 @@ from irgrad.ops.views import (
 def _index_shape(types: Sequence[ArrayType]) -> Shape:
     for type in types:
         if type.dtype.kind not in "iu":
-            raise UnsupportedCallError(f"an index of dtype {type.dtype}", remedy="index by integers")
+            raise UnsupportedCallError(
+                f"an index of dtype {type.dtype}", remedy="index by integers"
+            )
     shape = dims.broadcast_shapes(*[type.shape for type in types])
     if shape is None:
         raise ShapeError(
@@ -68,11 +70,13 @@ def _gather(x: Any, *indices: Any, axes: tuple[int, ...]) -> Any:
     return part if any(map(np.ndim, indices)) else np.array(part)[()]
 
 
-gather = declare(
+gather: Op = declare(
     Op(
         name="gather",
         evaluate=_gather,
-        infer=lambda x, *indices, axes: x.with_shape((*_index_shape(indices), *_rest(x.shape, axes))),
+        infer=lambda x, *indices, axes: x.with_shape(
+            (*_index_shape(indices), *_rest(x.shape, axes))
+        ),
         lowering=Source(),
         pullback=lambda cotangent, out, x, *indices, axes: (
             Into(scatter_add, cotangent, indices, {"axes": axes}),
@@ -103,7 +107,7 @@ def _scatter(
     return result
 
 
-scatter_add = declare(
+scatter_add: Op = declare(
     Op(
         name="scatter_add",
         evaluate=lambda x, update, *indices, axes, out=None: _scatter(
@@ -140,13 +144,13 @@ def _scatter_set_pullback(
     if all(shape_of(index) == () for index in indices):
         return cleared, taken, *nothing
     shape = shape_of(update)
-    order = np.reshape(counting(carrier(cotangent, update), dims.product(shape)), shape)
+    order = reshape(counting(carrier(cotangent, update), dims.product(shape)), shape=shape)
     last = scatter_set(np.zeros_like(cotangent, dtype=np.int64), order, *indices, axes=axes)
     wins = gather(last, *indices, axes=axes) == order
     return cleared, np.where(wins, taken, 0.0), *nothing
 
 
-scatter_set = declare(
+scatter_set: Op = declare(
     Op(
         name="scatter_set",
         evaluate=lambda x, update, *indices, axes, out=None: _scatter(

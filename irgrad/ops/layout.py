@@ -6,6 +6,7 @@ reaches. Arrays with memory of their own are taken to be contiguous.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from irgrad.ir import dims
@@ -126,7 +127,7 @@ def reshaped_strides(before: Shape, strides: Strides, shape: Shape) -> Strides |
                     return None
                 count = count * old[position][0]
                 position += 1
-        for (_, stride), (dim, after) in zip(old[first:position], old[first + 1 : position], strict=False):
+        for (_, stride), (dim, after) in pairwise(old[first:position]):
             if stride != dim * after:
                 return None
         stride = old[position - 1][1]

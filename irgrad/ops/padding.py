@@ -79,7 +79,7 @@ def _constant(x: Any, widths: list[Pair], value: Any) -> Any:
     values = _pairs(value, len(shape), lambda v: v)
     if all(number is values[0][0] or number == values[0][0] for pair in values for number in pair
            if not isinstance(number, Operand)) and not _any_traced(values):  # fmt: skip
-        whole = tuple(b + d + a for (b, a), d in zip(widths, shape, strict=True))
+        whole: Any = tuple(b + d + a for (b, a), d in zip(widths, shape, strict=True))
         filler = np.full_like(x, values[0][0], shape=whole) if values else x
         starts = tuple(before for before, _ in widths)
         return strided_set(
@@ -95,7 +95,7 @@ def _any_traced(values: list[Pair]) -> bool:
 
 
 def _filled(x: Any, axis: int, width: Dim, value: Any) -> Any:
-    shape = tuple(width if a == axis else dim for a, dim in enumerate(shape_of(x)))
+    shape: Any = tuple(width if a == axis else dim for a, dim in enumerate(shape_of(x)))
     return np.full_like(x, value, shape=shape)
 
 

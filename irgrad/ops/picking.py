@@ -1,4 +1,4 @@
-"""Picking and replacing elements by position: take, put, compress, insert, delete, copyto, add.at."""
+"""Picking and replacing elements by position: take, put, compress, insert, delete, add.at."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from irgrad.ops.index import getitem, setitem, update
 from irgrad.ops.keys import TRACED_MASK, TRACED_MASK_REMEDY
 from irgrad.ops.outputs import delivered
 from irgrad.ops.registry import REDUCERS, spelling
-from irgrad.ops.shape import reshape
+from irgrad.ops.shape import broadcast, reshape
 
 
 def as_traced(x: Any, *others: Any) -> Any:
@@ -122,8 +122,12 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     values = v if isinstance(v, Operand) else np.asarray(v)
     count = shape_of(places)[0]
     if dims.product(shape_of(values)) != 1 and not dims.same_shape(shape_of(values), (count,)):
-        values = np.resize(values, (count,))
+        values = _resized(values, (count,))
     setitem(target, places, values)
+
+
+def _resized(values: Any, shape: Any) -> Any:
+    return np.resize(values, shape)
 
 
 def _positions(condition: Any, call: str) -> np.ndarray:
@@ -210,14 +214,13 @@ def _insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
         shape = shape_of(new)
         shape = (1,) * (rank - len(shape)) + shape
         if not many:  # a single number: the values' first axis is the inserted one
-            shape_before = np.moveaxis(reshape(new, shape=shape), 0, place)
-            new = shape_before
+            new = np.moveaxis(reshape(new, shape=shape), 0, place)
         else:
             new = reshape(new, shape=shape)
         count = shape_of(new)[place]
         target = tuple(count if a == place else d for a, d in enumerate(shape_of(x)))
         pieces = [
-            _cut(x, place, 0, start), np.broadcast_to(new, target), _cut(x, place, start, size),
+            _cut(x, place, 0, start), broadcast(new, shape=target), _cut(x, place, start, size),
         ]  # fmt: skip
         return np.concatenate([p for p in pieces if shape_of(p)[place] != 0], place)
     length = dims.concrete(size)
@@ -226,7 +229,7 @@ def _insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
         places = np.flatnonzero(places)
     count = places.size
     target = tuple(count if a == place else d for a, d in enumerate(shape_of(x)))
-    joined = np.concatenate([x, np.broadcast_to(new, target)], place)
+    joined = np.concatenate([x, broadcast(new, shape=target)], place)
     order = np.insert(np.arange(length), obj, np.arange(length, length + count))
     return _take(joined, order, place)
 
@@ -259,7 +262,7 @@ def _putmask(a: Any, /, mask: Any, values: Any) -> None:
     if dims.product(shape_of(value)) == 1:
         value = reshape(value, shape=())
     elif not dims.same_shape(shape_of(value), shape_of(target)):
-        value = np.resize(value, shape_of(target))
+        value = _resized(value, shape_of(target))
     _where_written(target, mask, value)
 
 
@@ -299,7 +302,7 @@ def _apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: An
         raise ShapeError("apply_along_axis on no stretches", remedy="pass a non-empty array")
     stacked = np.stack([as_traced(result, arr) for result in results])
     inner = shape_of(stacked)[1:]
-    whole = np.reshape(stacked, (*outer, *inner))
+    whole = reshape(stacked, shape=(*outer, *inner))
     targets = range(place, place + len(inner))
     return np.moveaxis(whole, range(len(outer), len(outer) + len(inner)), targets)
 

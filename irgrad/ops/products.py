@@ -136,7 +136,8 @@ def _matrix_power(a: Any, n: int) -> Any:
         diagonal = counting(a, size) == reshape(counting(a, size), shape=(size, 1))
         dtype = dtype_of(a)
         return broadcast(select(diagonal, dtype.type(1), dtype.type(0)), shape=shape)
-    result, square = None, a
+    result: Any = None
+    square = a
     while True:
         if power & 1:
             result = square if result is None else np.matmul(result, square)

@@ -112,7 +112,7 @@ def _geomspace(
 
 
 @spelling(np.vander)
-def _vander(x: Any, N: Any = None, increasing: bool = False) -> Any:  # noqa: N803 - NumPy's name
+def _vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     if len(shape_of(x)) != 1:
         raise ShapeError("np.vander needs one axis", remedy="flatten first")
     count = shape_of(x)[0] if N is None else as_dim(N)
@@ -123,7 +123,7 @@ def _vander(x: Any, N: Any = None, increasing: bool = False) -> Any:  # noqa: N8
             powers.append(powers[-1] * x)
         columns = powers[:count]
         if not columns:
-            return np.zeros_like(x, shape=(shape_of(x)[0], 0))
+            return x[:, None][:, :0]
         return np.stack(columns if increasing else columns[::-1], axis=1)
     exponents = counting(x, count, dtype_of(x))
     column = reshape(x, shape=(shape_of(x)[0], 1))

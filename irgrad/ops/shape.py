@@ -37,7 +37,7 @@ def _reshape_index(x: ArrayType, indices: Shape, *, shape: Shape) -> Shape | Non
     return tuple(0 if dim == 1 else next(remaining) for dim in x.shape)
 
 
-reshape = declare(
+reshape: Op = declare(
     Op(
         name="reshape",
         evaluate=lambda x, *, shape: np.reshape(x, shape),
@@ -60,7 +60,7 @@ def _transpose_index(x: ArrayType, indices: Shape, *, axes: tuple[int, ...]) -> 
     return tuple(operand)
 
 
-transpose = declare(
+transpose: Op = declare(
     Op(
         name="transpose",
         evaluate=lambda x, *, axes: np.transpose(x, axes),
@@ -108,7 +108,7 @@ def sum_to_shape(x: Any, shape: Shape) -> Any:
     return x if shape_of(x) == shape else reshape(x, shape=shape)
 
 
-broadcast = declare(
+broadcast: Op = declare(
     Op(
         name="broadcast",
         evaluate=lambda x, *, shape: np.broadcast_to(x, shape),
@@ -214,7 +214,8 @@ def _reshape(
     a: Any, *shape: Any, order: str = "C", copy: Any = None, newshape: Any = None
 ) -> Any:
     if len(shape) == 2 and isinstance(shape[1], str):  # np.reshape(a, shape, order)
-        shape, order = shape[:1], shape[1]
+        order = shape[1]
+        shape = shape[:1]
     wanted = newshape if not shape else shape[0] if len(shape) == 1 else shape
     target = _completed(as_shape(wanted), dims.product(shape_of(a)))
     x = a.copy() if copy else a
@@ -257,7 +258,8 @@ def _flat(a: Any) -> Any:
 def _transpose(a: Any, *axes: Any) -> Any:
     wanted: Any = axes[0] if len(axes) == 1 else axes
     rank = len(shape_of(a))
-    order = tuple(range(rank))[::-1] if not axes or wanted is None else normalized_axes(wanted, rank)
+    default = not axes or wanted is None
+    order = tuple(range(rank))[::-1] if default else normalized_axes(wanted, rank)
     if sorted(order) != list(range(rank)):
         raise ShapeError(
             f"transpose: axes {order} are no order of {rank} axes", remedy="name each axis once"
@@ -377,7 +379,7 @@ def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
             remedy="make the sizes equal or 1, aligned from the last axis",
         )
     return tuple(
-        x if shape_of(x) == shape and hasattr(x, "view_of") else np.broadcast_to(x, shape)
+        x if shape_of(x) == shape and hasattr(x, "view_of") else _broadcast_to(x, shape)
         for x in args
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ def _sections(x: Any, borders: Sequence[Dim], axis: int) -> list[Any]:
     """Return the views of ``x`` between successive borders along an axis."""
     shape = shape_of(x)
     parts = []
-    for low, high in zip(borders[:-1], borders[1:], strict=True):
+    for low, high in pairwise(borders):
         size = high - low if dims.at_least(high, low) else 0
         parts.append(
             strided_view(
@@ -245,7 +246,7 @@ def _unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
 @spelling(np.resize)
 def _resize(a: Any, new_shape: Any) -> Any:
     """Repeat the elements as often as the new shape needs."""
-    shape = as_shape(new_shape)
+    shape: Any = as_shape(new_shape)
     size, wanted = dims.product(shape_of(a)), dims.product(shape)
     flat = np.ravel(a)
     if dims.same(wanted, 0) or dims.same(size, 0):
@@ -253,11 +254,11 @@ def _resize(a: Any, new_shape: Any) -> Any:
     return shaped(flat[:wanted] if dims.at_least(size, wanted) else repeated(flat, wanted), shape)
 
 
-def repeated(x: Any, length: Dim) -> Any:
+def repeated(x: Any, length: Any) -> Any:
     """Return the elements of a vector over and over, ``length`` of them."""
-    size = shape_of(x)[0]
-    if not isinstance(x, Operand):
-        return np.resize(x, length)  # type: ignore[arg-type]
-    places = counting(x, length)
-    return gather(x, places % (size if isinstance(size, int) else x.tape.size(size, np.int64)),
-                  axes=(0,))  # fmt: skip
+    size: Any = shape_of(x)[0]
+    if not hasattr(x, "tape"):
+        return np.resize(x, length)
+    if not isinstance(size, int):
+        size = x.tape.size(size, np.int64)
+    return gather(x, counting(x, length) % size, axes=(0,))

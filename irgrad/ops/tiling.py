@@ -14,8 +14,9 @@ from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.op import Operand
 from irgrad.ops.axes import as_dim, as_shape, dtype_of, normalized_axes, normalized_axis, shape_of
 from irgrad.ops.registry import spelling
-from irgrad.ops.shape import broadcast, reshape
-from irgrad.ops.views import strided, strided_view
+from irgrad.ops.shape import broadcast, reshape, shaped
+from irgrad.ops.stacking import operands_of
+from irgrad.ops.views import strided, strided_view, view
 
 
 def part(x: Any, axis: int, start: Dim, size: Dim) -> Any:
@@ -31,11 +32,11 @@ def part(x: Any, axis: int, start: Dim, size: Dim) -> Any:
 
 
 @spelling(np.tile)
-def _tile(A: Any, reps: Any) -> Any:  # noqa: N803 - NumPy's name
-    counts = list(as_shape(reps))
+def _tile(A: Any, reps: Any) -> Any:
+    counts = as_shape(reps)
     shape = shape_of(A)
     rank = max(len(shape), len(counts))
-    counts = [1] * (rank - len(counts)) + counts
+    counts = (1,) * (rank - len(counts)) + counts
     shape = (1,) * (rank - len(shape)) + shape
     # Each axis becomes two: which copy, and the place in it.
     spread = tuple(d for pair in zip([1] * rank, shape, strict=True) for d in pair)
@@ -79,14 +80,15 @@ def _rolled(x: Any, shift: Any, axis: int) -> Any:
         moved = dims.concrete(moved) % dims.concrete(size)
     if moved == 0:
         return x
-    return np.concatenate([part(x, axis, size - moved, moved), part(x, axis, 0, size - moved)], axis)
+    ahead, behind = part(x, axis, size - moved, moved), part(x, axis, 0, size - moved)
+    return np.concatenate([ahead, behind], axis)
 
 
 @spelling(np.roll)
 def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
     shifts = as_shape(shift)
     if axis is None:
-        return np.reshape(_rolled(np.ravel(a), sum(shifts), 0), shape_of(a))
+        return reshape(_rolled(np.ravel(a), sum(shifts), 0), shape=shape_of(a))
     axes = axis if isinstance(axis, Iterable) else (axis,)
     count = max(len(shifts), len(tuple(axes)))
     shifts = shifts * count if len(shifts) == 1 else shifts
@@ -137,9 +139,10 @@ def _kron(a: Any, b: Any) -> Any:
     rank = max(len(left), len(right))
     left = (1,) * (rank - len(left)) + left
     right = (1,) * (rank - len(right)) + right
-    x = np.reshape(a, tuple(d for dim in left for d in (dim, 1)))
-    y = np.reshape(b, tuple(d for dim in right for d in (1, dim)))
-    return np.reshape(x * y, tuple(i * j for i, j in zip(left, right, strict=True)))
+    x, y = operands_of((a, b))
+    x = reshape(x, shape=tuple(d for dim in left for d in (dim, 1)))
+    y = reshape(y, shape=tuple(d for dim in right for d in (1, dim)))
+    return reshape(x * y, shape=tuple(i * j for i, j in zip(left, right, strict=True)))
 
 
 @spelling(np.meshgrid)
@@ -158,8 +161,8 @@ def _meshgrid(
     for number, x in enumerate(xi):
         axis = order[number]
         shape = tuple(lengths[number] if a == axis else 1 for a in range(count))
-        grid = np.reshape(x, shape)
-        grids.append(grid if sparse else np.broadcast_to(grid, whole))
+        grid = shaped(x, shape)
+        grids.append(grid if sparse else view(grid, broadcast, None, shape=whole))
     return tuple(np.copy(grid) if copy else grid for grid in grids)
 
 
@@ -169,7 +172,7 @@ def _ix(*args: Any) -> tuple[Any, ...]:
     count = len(args)
     result = []
     for axis, sequence in enumerate(args):
-        array = sequence if isinstance(sequence, Operand) else np.asarray(sequence)
+        array: Any = sequence if isinstance(sequence, Operand) else np.asarray(sequence)
         if isinstance(array, Operand) and dtype_of(array).kind == "b":
             raise ShapeError("np.ix_ of a traced mask", remedy="index by integers")
         if not isinstance(array, Operand) and array.dtype.kind == "b":
@@ -178,6 +181,6 @@ def _ix(*args: Any) -> tuple[Any, ...]:
         if len(shape) != 1:
             raise ShapeError("np.ix_ needs arrays of one axis", remedy="flatten them")
         result.append(
-            np.reshape(array, tuple(shape[0] if a == axis else 1 for a in range(count)))
+            reshape(array, shape=tuple(shape[0] if a == axis else 1 for a in range(count)))
         )
     return tuple(result)

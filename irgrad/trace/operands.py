@@ -79,10 +79,10 @@ def _origin(element: Any) -> tuple[Any, int]:
     """
     if not isinstance(element, Operand):
         return (None, 0) if not isinstance(element, TracedSize) else (element, 0)
-    node = element.node
+    node: Node = element.node  # type: ignore[attr-defined]
     if node.op is not strided:
         return element, 0
-    place = 0
+    place: Any = 0
     shape = node.inputs[0].array_type.shape
     for axis, start in enumerate(node.params["starts"]):
         if not isinstance(start, int) or (axis and not isinstance(shape[axis], int)):
@@ -108,7 +108,7 @@ def _part(run: list[tuple[Any, Any, int]]) -> Any:
 
 def dtype_or_weak(operand: Any) -> Any:
     """Return the dtype of an operand, or the Python type of a weak one."""
-    if isinstance(operand, Operand):
+    if hasattr(operand, "weak"):
         return operand.weak or operand.type.dtype
     if isinstance(operand, bool):
         return np.dtype(bool)
@@ -120,18 +120,20 @@ def dtype_or_weak(operand: Any) -> Any:
 def as_node(trace: Any, operand: Any, dtype: np.dtype | None = None) -> Node:
     """Return the node of an operand, converted to ``dtype``."""
     operand = readied(operand)
+    node: Node
     if isinstance(operand, Operand):
-        node = operand.node if operand.tape is trace else trace.enter(operand)
-        if dtype is not None and node.array_type.dtype != dtype:
-            if node.op is constant:
-                return trace.scalar(node.params["value"], dtype)
-            if node.op is size:
-                return trace.record(size, (), {"dim": node.params["dim"], "dtype": dtype})
-            return trace.record(convert, (node,), {"dtype": dtype})
-        return node
-    if isinstance(operand, np.ndarray) and operand.ndim:
+        tape, node = operand.tape, operand.node  # type: ignore[attr-defined]
+        node = node if tape is trace else trace.enter(operand)
+    elif isinstance(operand, np.ndarray) and operand.ndim:
         node = trace.capture(operand)
-        if dtype is not None and operand.dtype != dtype:
-            return trace.record(convert, (node,), {"dtype": dtype})
+    else:
+        node = trace.scalar(operand, dtype or np.asarray(operand).dtype)
+    if dtype is None or node.array_type.dtype == dtype:
         return node
-    return trace.scalar(operand, dtype or np.asarray(operand).dtype)
+    if node.op is constant:
+        node = trace.scalar(node.params["value"], dtype)
+    elif node.op is size:
+        node = trace.record(size, (), {"dim": node.params["dim"], "dtype": dtype})
+    else:
+        node = trace.record(convert, (node,), {"dtype": dtype})
+    return node

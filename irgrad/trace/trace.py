@@ -13,8 +13,9 @@ from irgrad.ir import dims
 from irgrad.ir.dims import Assumptions
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.types import ArrayType
+from irgrad.trace.operands import as_node
 from irgrad.trace.origins import location_of
-from irgrad.trace.tracer import Trace, Tracer, as_node, located
+from irgrad.trace.tracer import PythonType, Trace, Tracer, located
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class InputSpec:
 
     name: str
     type: ArrayType
-    weak: type | None = None
+    weak: PythonType | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ WEAK_OPERATORS = frozenset(
     "add subtract multiply divide negative positive power absolute floor_divide remainder".split()
 )
 _ELEMENT_LIMIT = 4096
+PythonType = type
 
 
 class Trace:
@@ -230,12 +231,12 @@ class Tracer(InPlaceOperators):
         return TracedSize(dim, self.tape) if isinstance(dim, dims.Size) else dim
 
     @property
-    def T(self) -> Any:  # noqa: N802 - NumPy's name
+    def T(self) -> Any:
         """The transpose."""
         return METHODS["transpose"](self)
 
     @property
-    def mT(self) -> Any:  # noqa: N802 - NumPy's name
+    def mT(self) -> Any:
         """The array with its last two axes swapped."""
         return METHODS["mT"](self)
 
@@ -265,7 +266,7 @@ class Tracer(InPlaceOperators):
 
     def _promoted(
         self, trace: Trace, op: Op, operands: tuple[Any, ...]
-    ) -> tuple[tuple[Node, ...], type | None]:
+    ) -> tuple[tuple[Node, ...], PythonType | None]:
         prepared = [readied(operand) for operand in operands]
         kinds = [dtype_or_weak(operand) for operand in prepared]
         assert op.promote is not None

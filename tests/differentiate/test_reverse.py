@@ -159,7 +159,7 @@ CHOICES: list[tuple[Any, np.ndarray, list[float]]] = [
     (lambda x: np.where(x == 0, 1.0, np.sin(x) / x), np.array([0.0]), [0]),
     (lambda x: np.where(x > 0, 1 / x, x), np.array([2.0, 0.0]), [-0.25, 1]),
     (lambda x: np.where(x > 0, x**0.5, 0.0), np.array([4.0, 0.0, -3.0]), [0.25, 0, 0]),
-    (lambda x: np.maximum(np.log(np.where(x > 0, x, 1.0)), 0.0), np.array([np.e, -1.0]), [1 / np.e, 0]),
+    (lambda x: np.log(np.where(x > 0, x, 1.0)), np.array([2.0, -1.0]), [0.5, 0]),
     (lambda x: np.max(np.sqrt(x)), np.array([4.0, 0.0]), [0.25, 0]),
 ]
 

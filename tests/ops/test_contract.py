@@ -127,7 +127,8 @@ def test_einsum_takes_the_cheap_order() -> None:
 
 
 def test_dtypes() -> None:
-    check(lambda x, y: [x @ y, np.einsum("ij,j->i", x, y)], np.arange(6).reshape(2, 3), np.arange(3))
+    integers = np.arange(6).reshape(2, 3), np.arange(3)
+    check(lambda x, y: [x @ y, np.einsum("ij,j->i", x, y)], *integers)
     check(lambda x, y: x @ y, numbers(2, 3).astype(np.float32), numbers(3))
     check(lambda x: np.einsum("i,i", x, x, dtype=np.float64), numbers(3).astype(np.float32))
 

@@ -55,17 +55,17 @@ def test_matrices_made_of_a_diagonal(size: int, offset: int) -> None:
 
 
 def test_integers_and_masks() -> None:
-    check(lambda x: [np.triu(x), np.diag(x), np.trace(x), np.tril(x > 2)], np.arange(12).reshape(3, 4))
+    check(
+        lambda x: [np.triu(x), np.diag(x), np.trace(x), np.tril(x > 2)],
+        np.arange(12).reshape(3, 4),
+    )
     check(lambda x: np.diag(x), np.array([True, False]))
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (17, 17), (5, 2), (18, 3), (2, 4), (3, 3, 3), (4, 0)])
 @pytest.mark.parametrize("wrap", [False, True])
 def test_fill_diagonal(shape: tuple[int, ...], wrap: bool) -> None:
-    if wrap and shape == (18, 3):
-        fixed = True
-    else:
-        fixed = False
+    fixed = wrap and shape == (18, 3)
 
     def fill(x: Any, v: Any) -> Any:
         y = x.copy()

@@ -58,7 +58,10 @@ def test_matrix_power(power: int, shape: tuple[int, ...]) -> None:
 
 
 def test_integers_stay_integers() -> None:
-    check(lambda x: [np.vecdot(x, x), np.linalg.matrix_power(x, 3)], np.arange(4, dtype=np.int32).reshape(2, 2))
+    check(
+        lambda x: [np.vecdot(x, x), np.linalg.matrix_power(x, 3)],
+        np.arange(4, dtype=np.int32).reshape(2, 2),
+    )
 
 
 ERRORS = [
