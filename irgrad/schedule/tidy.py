@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,19 +12,41 @@ from irgrad.schedule.names import Names
 
 def tidy(statements: Sequence[loops.Statement], names: Names) -> list[loops.Statement]:
     """Return the statements with each element loaded once in the body that fixes its indices."""
-    return _tidy(list(statements), (), names)
+    looks_at: dict[str, str] = {}
+    for part in loops.every_statement(statements):
+        if isinstance(part, loops.Slice | loops.Rearrange):
+            looks_at[part.name] = looks_at.get(part.array, part.array)
+    return _tidy(list(statements), (), names, looks_at)
+
+
+def _written(
+    statements: Sequence[loops.Statement], looks_at: Mapping[str, str]
+) -> frozenset[str]:
+    """Return the arrays whose memory the statements change; for views, what they look at."""
+    arrays: set[str] = set()
+    for part in loops.every_statement(statements):
+        if isinstance(part, loops.Store | loops.Fill):
+            arrays.add(part.array)
+        elif isinstance(part, loops.Copy):
+            arrays.add(part.target)
+        elif isinstance(part, loops.Call):
+            arrays.update(
+                argument.array if isinstance(argument, loops.Part) else argument
+                for argument in part.arguments
+                if isinstance(argument, loops.Part | str)
+            )
+    return frozenset(looks_at.get(array, array) for array in arrays)
 
 
 def _tidy(
-    statements: list[loops.Statement], bound: tuple[str, ...], names: Names
+    statements: list[loops.Statement],
+    bound: tuple[str, ...],
+    names: Names,
+    looks_at: Mapping[str, str],
 ) -> list[loops.Statement]:
-    written = {
-        part.array if isinstance(part, loops.Store | loops.Fill) else part.target
-        for part in loops.every_statement(statements)
-        if isinstance(part, loops.Store | loops.Fill | loops.Copy)
-    }
+    written = _written(statements, looks_at)
     here = {id(statement) for statement in statements}
-    written |= {  # a view that is taken anew within a loop has no elements outside it
+    anew = {  # a view that is taken anew within a loop has no elements outside it
         part.name
         for part in loops.every_statement(statements)
         if isinstance(part, loops.Slice | loops.Rearrange) and id(part) not in here
@@ -33,7 +55,8 @@ def _tidy(
     if bound:
         for statement in statements:
             for load, nested in _loads(statement):
-                if load.array in written or not _fixed(load, bound):
+                root = looks_at.get(load.array, load.array)
+                if root in written or load.array in anew or not _fixed(load, bound):
                     continue
                 counts[load] = counts.get(load, 0) + (2 if nested else 1)
     known: dict[loops.Load, loops.Name] = {}
@@ -47,7 +70,7 @@ def _tidy(
             result.append(loops.Let(name, load))
         statement = _replaced(statement, known)
         if isinstance(statement, loops.Loop):
-            inner = _tidy(list(statement.body), (*bound, statement.variable), names)
+            inner = _tidy(list(statement.body), (*bound, statement.variable), names, looks_at)
             statement = replace(statement, body=tuple(inner))
         result.append(statement)
     return result

@@ -28,25 +28,35 @@ def unroll(
     Scratch arrays whose every index is then a number become local variables; ``returned`` names
     the arrays that must stay.
     """
-    unrolled = _unrolled(statements, inside=False)
+    small = frozenset(
+        part.name
+        for part in statements
+        if isinstance(part, loops.Allocate) and part.shape and _is_short(part.shape[-1])
+    )
+    unrolled = _unrolled(statements, small - returned, inside=False)
     scratch = _scalar_arrays(unrolled, returned)
     if not scratch:
         return unrolled
     return _scalarised(unrolled, scratch, _aliases(unrolled, scratch))
 
 
-def _unrolled(statements: Sequence[loops.Statement], inside: bool) -> list[loops.Statement]:
+def _is_short(extent: dims.Dim) -> bool:
+    return isinstance(extent, int) and extent <= LONGEST
+
+
+def _unrolled(
+    statements: Sequence[loops.Statement], small: frozenset[str], inside: bool
+) -> list[loops.Statement]:
     result: list[loops.Statement] = []
     for statement in statements:
         if not isinstance(statement, loops.Loop):
             result.append(statement)
             continue
-        body = _unrolled(statement.body, inside=True)
+        body = _unrolled(statement.body, small, inside=True)
         extent = statement.extent
         if not body or extent == 0:
             continue
-        short = isinstance(extent, int) and extent <= LONGEST
-        if inside and short and _is_flat(body) and len(body) * extent <= WIDEST:  # type: ignore[operator]
+        if inside and _is_short(extent) and _gains(body, small) and len(body) * extent <= WIDEST:  # type: ignore[operator]
             assert isinstance(extent, int)
             result.extend(_written_out(statement.variable, extent, body))
         else:
