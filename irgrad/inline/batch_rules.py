@@ -20,8 +20,8 @@ from irgrad.ir.types import ArrayType
 from irgrad.ops.affine import affine, affine_add, affine_set
 from irgrad.ops.contract import LETTERS, contract
 from irgrad.ops.control import loop
-from irgrad.ops.custom import custom
 from irgrad.ops.create import constant, full, iota, item
+from irgrad.ops.custom import custom
 from irgrad.ops.elementwise import multiply
 from irgrad.ops.index import gather, scatter_add, scatter_set
 from irgrad.ops.shape import broadcast, concatenate, reshape, transpose
@@ -109,7 +109,9 @@ def _elementwise(
     batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]
 ) -> Node:
     rank = node.array_type.rank
-    inputs = [batch.aligned(x, is_mapped, rank) for x, is_mapped in zip(operands, mapped, strict=True)]
+    inputs = [
+        batch.aligned(x, is_mapped, rank) for x, is_mapped in zip(operands, mapped, strict=True)
+    ]
     made = batch.record(node.op, *inputs, **node.params)
     if node.op is multiply and rank == 1 and batch.diagonals:
         _follow_diagonal(batch, made, operands)
@@ -178,7 +180,9 @@ def _concatenate(
 def _all_stretched(
     batch: Batch, operands: Sequence[Node], mapped: Sequence[bool]
 ) -> tuple[Node, ...]:
-    return tuple(batch.stretched(x, is_mapped) for x, is_mapped in zip(operands, mapped, strict=True))
+    return tuple(
+        batch.stretched(x, is_mapped) for x, is_mapped in zip(operands, mapped, strict=True)
+    )
 
 
 @_rule(strided, strided_add, strided_set)
@@ -197,9 +201,7 @@ def _strided(
 
 
 @_rule(affine, affine_add, affine_set)
-def _affine(
-    batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]
-) -> Node:
+def _affine(batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]) -> Node:
     params = node.params
     return batch.record(
         node.op,
@@ -244,18 +246,14 @@ def _indices(
     batch: Batch, indices: Sequence[Node], mapped: Sequence[bool]
 ) -> tuple[tuple[Node, ...], int]:
     """Return index arrays that broadcast with one another behind the batch, and their rank."""
-    rank = max(
-        x.array_type.rank - is_mapped for x, is_mapped in zip(indices, mapped, strict=True)
-    )
+    rank = max(x.array_type.rank - is_mapped for x, is_mapped in zip(indices, mapped, strict=True))
     return tuple(
         batch.aligned(x, is_mapped, rank) for x, is_mapped in zip(indices, mapped, strict=True)
     ), rank
 
 
 @_rule(gather)
-def _gather(
-    batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]
-) -> Node:
+def _gather(batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]) -> Node:
     x, axes = operands[0], node.params["axes"]
     indices, rank = _indices(batch, operands[1:], mapped[1:])
     if not mapped[0]:
@@ -277,7 +275,9 @@ def _scatter(
     if any(mapped[2:]):
         own = batch.positions(rank)
         return batch.record(node.op, x, update, own, *indices, axes=(0, *_later(axes)))
-    moved = batch.transpose(update, (*range(1, rank + 1), 0, *range(rank + 1, update.array_type.rank)))
+    moved = batch.transpose(
+        update, (*range(1, rank + 1), 0, *range(rank + 1, update.array_type.rank))
+    )
     return batch.record(node.op, x, moved, *indices, axes=_later(axes))
 
 
@@ -301,7 +301,9 @@ def _search_sorted(
         before = (entry <= number) | unordered
     else:
         before = (entry < number) | (unordered & ~np.isnan(entry))
-    return np.sum(before, axis=-1).node
+    counted: Any = np.sum(before, axis=-1)
+    found: Node = counted.node
+    return found
 
 
 @_rule(order_statistics)
@@ -315,9 +317,7 @@ def _kernel(
     batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]
 ) -> Node | None:
     """Let a kernel's own batch axis hold one axis more, where all its operands are rows alike."""
-    ranks = {
-        x.array_type.rank - is_mapped for x, is_mapped in zip(operands, mapped, strict=True)
-    }
+    ranks = {x.array_type.rank - is_mapped for x, is_mapped in zip(operands, mapped, strict=True)}
     core = node.op.lowering.core if isinstance(node.op.lowering, Kernel) else 0
     if len(ranks) != 1 or min(ranks) < core or not isinstance(node.type, ArrayType):
         return None
@@ -327,9 +327,7 @@ def _kernel(
 
 
 @_rule(custom)
-def _custom(
-    batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]
-) -> Node:
+def _custom(batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]) -> Node:
     """Make a batch of the rule too."""
     body: Graph = node.params["body"]
     trace = Trace(batch.trace.assumptions)
@@ -355,9 +353,7 @@ def _batched(batch: Batch, type: ArrayType) -> ArrayType:
     return type.with_shape((batch.size, *type.shape))
 
 
-def _looped(
-    batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]
-) -> Node:
+def _looped(batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]) -> Node:
     """Apply ``node`` to one element of the batch after the other, results written to tapes."""
     trace = batch.trace
     several = isinstance(node.type, tuple)
@@ -397,9 +393,7 @@ def _looped(
         del body.assumptions.loops[index]
     graph = Graph(tuple(body.inputs), tuple(body.nodes), written, trace.assumptions.hints)
     empty = [
-        trace.record(
-            full, (trace.scalar(0, type.dtype),), {"shape": (batch.size, *type.shape)}
-        )
+        trace.record(full, (trace.scalar(0, type.dtype),), {"shape": (batch.size, *type.shape)})
         for type in types
     ]
     looped = batch.record(

@@ -30,6 +30,8 @@ def spread(axes: Axes, tree: Any, name: str) -> list[int | None]:
     count = len(flatten(tree)[0])
     if axes is None or isinstance(axes, int | np.integer):
         return [None if axes is None else int(axes)] * count
+    given: list[Any]
+    parts: list[Any]
     try:
         given = optree.tree_flatten_one_level(axes, namespace=NAMESPACE)[0]
         parts = optree.tree_flatten_one_level(tree, namespace=NAMESPACE)[0]
@@ -42,7 +44,8 @@ def spread(axes: Axes, tree: Any, name: str) -> list[int | None]:
             remedy=f"give {name} as an axis, None, or a container like the one it describes",
             location=location_here(),
         )
-    return [axis for own, part in zip(given, parts, strict=True) for axis in spread(own, part, name)]
+    pairs = zip(given, parts, strict=True)
+    return [axis for own, part in pairs for axis in spread(own, part, name)]
 
 
 def inline_vmap(
@@ -61,7 +64,7 @@ def inline_vmap(
     trace = trace_of((args, kwargs))
     if isinstance(in_axes, list | tuple) and len(in_axes) != len(args):
         raise ArgumentError(
-            f"vmap: in_axes has {len(in_axes)} entries, and the call {len(args)} positional arguments",
+            f"vmap: in_axes has {len(in_axes)} entries, and the call {len(args)} arguments",
             remedy="give one axis, or None, for each",
             location=location_here(),
         )
@@ -137,9 +140,7 @@ def moved(tracer: Tracer, source: int, target: int) -> Tracer:
     return transpose(tracer, axes=tuple(order))  # type: ignore[no-any-return]
 
 
-def _batch_size(
-    tracers: Sequence[Tracer], axes: Sequence[int | None], names: Sequence[str]
-) -> Dim:
+def _batch_size(tracers: Sequence[Tracer], axes: Sequence[int | None], names: Sequence[str]) -> Dim:
     sizes: list[tuple[str, Dim]] = []
     for tracer, axis, name in zip(tracers, axes, names, strict=True):
         if axis is not None:
@@ -152,7 +153,7 @@ def _batch_size(
             remedy="give an axis for one argument at least",
             location=location_here(),
         )
-    for name, size in sizes:
+    for _, size in sizes:
         if not dims.same(size, sizes[0][1]):
             raise ShapeError(
                 "vmap: the mapped axes differ in size: "

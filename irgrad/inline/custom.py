@@ -25,7 +25,7 @@ from irgrad.trace.tracer import Trace, Tracer
 def inline_custom(
     name: str,
     function: Callable[..., Any],
-    forward: Callable[..., tuple[Any, Any]],
+    forward: Callable[..., Any],
     backward: Callable[..., Any],
     args: tuple[Any, ...],
     fixed: Sequence[int],
@@ -33,8 +33,7 @@ def inline_custom(
     """Return ``function(*args)``, whose derivative will be what ``backward`` says.
 
     forward: maps ``args`` to the value and what ``backward`` is to know; both are told of
-    arguments at ``fixed`` first, which have no derivative. ``forward`` is given ``function``'s value
-    where it calls it again.
+    arguments at ``fixed`` first, which have no derivative.
 
     Raises: ArgumentError where the rule's results do not fit; DifferentiationError where the
     function reads traced values that are no arguments.
@@ -67,14 +66,10 @@ def inline_custom(
     body, read = _body(
         trace, start, [seed.node for seed in seeds], [slopes[k].node for k in wanted]
     )
-    return _with_rule(
-        trace, outputs, [x.node for x in primals], read, wanted, body, structure
-    )
+    return _with_rule(trace, outputs, [x.node for x in primals], read, wanted, body, structure)
 
 
-def _slopes(
-    name: str, trace: Trace, arguments: tuple[Any, ...], found: Any
-) -> list[Any]:
+def _slopes(name: str, trace: Trace, arguments: tuple[Any, ...], found: Any) -> list[Any]:
     """Return the cotangent that the rule gave for each leaf of the arguments, None for zero."""
     if not isinstance(found, tuple | list) or len(found) != len(arguments):
         count = f"{len(found)} values" if isinstance(found, tuple | list) else "no tuple"
@@ -133,7 +128,9 @@ def _read(stretch: list[Node], outputs: list[Node]) -> list[Node]:
     return [
         node
         for node in before
-        if node.op not in (constant, size) and isinstance(node.type, ArrayType) and node.type.inexact
+        if node.op not in (constant, size)
+        and isinstance(node.type, ArrayType)
+        and node.type.inexact
     ]
 
 

@@ -54,9 +54,7 @@ class Pushforward:
         results = []
         for output in self.done.outputs:
             tangent = pushed.get(output.node)
-            results.append(
-                zeros(trace, tangent_type(output.type)) if tangent is None else tangent
-            )
+            results.append(zeros(trace, tangent_type(output.type)) if tangent is None else tangent)
         return results
 
 
@@ -74,7 +72,7 @@ def inline_jvp(
         if not isinstance(given, tuple | list):
             raise ArgumentError(
                 f"jvp's {word} are a {type(given).__name__}",
-                remedy=f"pass a tuple, one for each argument of the function: jvp(f, (x,), (v,))",
+                remedy="pass a tuple, one for each argument of the function: jvp(f, (x,), (v,))",
                 location=location_here(),
             )
     done = run(function, tuple(range(len(primals))), tuple(primals), {}, "jvp", has_aux)

@@ -1,4 +1,4 @@
-"""The ops behind ``custom_vjp`` and ``checkpoint``: values as they are, and what is known of them."""
+"""The ops behind ``custom_vjp`` and ``checkpoint``: values as they are, and their derivatives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from irgrad.ir.evaluate import evaluate_body
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Op, Operand, Sample, Source
 from irgrad.ir.types import ArrayType, TupleType
-from irgrad.ops.create import carrier
 from irgrad.ops.declare import elementwise, real
 
 
@@ -26,7 +25,7 @@ def _pullback(
     results: int,
     wanted: tuple[int, ...],
     body: Graph,
-) -> list[Any]:
+) -> tuple[Any, ...]:
     """Run the user's rule on cotangents and on what it reads besides.
 
     Where it reads a value of the function, it reads this op's result, so that derivatives of the
@@ -43,26 +42,24 @@ def _pullback(
     contributions: list[Any] = [None] * len(operands)
     for position, cotangent in zip(wanted, found, strict=True):
         contributions[position] = cotangent
-    return contributions
+    return tuple(contributions)
 
 
 def _same(x: Any, values: Sequence[Any], outs: Sequence[Any]) -> Any:
     """Return the result that is the value ``x``, or else ``x``."""
     for value, out in zip(values, outs, strict=True):
-        if x is value or (isinstance(x, Operand) and x.node is value.node):
+        if x is value or getattr(x, "node", x) is getattr(value, "node", value):
             return out
     return x
 
 
 def _run(body: Graph, arguments: Sequence[Any]) -> Sequence[Any]:
     """Record the nodes of ``body`` where ``arguments`` are traced; evaluate them on numbers."""
-    traced = carrier(*arguments)
-    if not isinstance(traced, Operand):
+    traced: Any = next((x for x in arguments if isinstance(x, Operand)), None)
+    if traced is None:
         return evaluate_body(body, arguments, {})
     trace = traced.tape
-    known = {
-        node: argument.node for node, argument in zip(body.inputs, arguments, strict=True)
-    }
+    known = {node: argument.node for node, argument in zip(body.inputs, arguments, strict=True)}
     for node in body.nodes:
         if node not in known:
             inputs = tuple(known[operand] for operand in node.inputs)

@@ -16,7 +16,7 @@ from irgrad.trace.tracer import Tracer
 from irgrad.transforms.base import Transformed
 
 
-class custom_vjp:  # noqa: N801 - used as a decorator, by JAX's name
+class custom_vjp:
     """A function whose derivative is given by hand, in reverse.
 
     Called on numbers it is the function itself. ``nondiff_argnums`` are arguments without a

@@ -29,9 +29,7 @@ class Hessian(Transformed):
 
 
 def _settings(argnums: int | Sequence[int], **others: Any) -> dict[str, Any]:
-    return {
-        "argnums": tuple(argnums) if isinstance(argnums, Sequence) else int(argnums), **others
-    }
+    return {"argnums": tuple(argnums) if isinstance(argnums, Sequence) else int(argnums), **others}
 
 
 def jacrev(

@@ -82,10 +82,12 @@ def test_an_op_on_a_batch(op: Op, sample: Sample, mask: tuple[bool, ...], symbol
                 for own, x, mapped in zip(batches, sample.operands, mask, strict=True)
             ]
             wanted = op.evaluate(*operands, **sample.params)
-            for part, one in zip(found, wanted if isinstance(wanted, tuple) else (wanted,), strict=True):
-                np.testing.assert_array_max_ulp(part[position], np.asarray(one), 64) if np.asarray(
-                    one
-                ).dtype.kind == "f" else np.testing.assert_array_equal(part[position], one)
+            whole = wanted if isinstance(wanted, tuple) else (wanted,)
+            for part, one in zip(found, map(np.asarray, whole), strict=True):
+                if one.dtype.kind == "f":
+                    np.testing.assert_array_max_ulp(part[position], one, 64)
+                else:
+                    np.testing.assert_array_equal(part[position], one)
 
 
 def test_nodes_that_the_batch_does_not_reach_stay_single() -> None:

@@ -130,8 +130,8 @@ def test_axes_of_containers() -> None:
     pair = Pair(RNG.normal(size=(3, 20)), RNG.normal(size=(20,)))
     found = plain(vmap(lambda p: p.left * p.right, in_axes=(Pair(1, 0),)))(pair)
     np.testing.assert_allclose(found, (pair.left * pair.right).T)
-    found = plain(vmap(lambda x, scale: {"y": x * scale, "s": scale}, (0, None), {"y": 1, "s": None}))
-    result = found(ROWS, 2.0)
+    scaled = vmap(lambda x, by: {"y": x * by, "s": by}, (0, None), {"y": 1, "s": None})
+    result = plain(scaled)(ROWS, 2.0)
     np.testing.assert_allclose(result["y"], 2 * ROWS.T)
     assert result["s"] == 2.0
 

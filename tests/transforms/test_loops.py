@@ -77,9 +77,9 @@ def test_a_gradient_within_a_loop_and_of_that_loop() -> None:
     targets = ROWS[0]
 
     def descend(w: Any) -> Any:
-        return scan(
-            lambda c, t: (c - 0.1 * grad(lambda c: (c * w - t) ** 2)(c), c), 0.0, targets
-        )[0]
+        return scan(lambda c, t: (c - 0.1 * grad(lambda c: (c * w - t) ** 2)(c), c), 0.0, targets)[
+            0
+        ]
 
     def by_hand(w: float) -> float:
         c = 0.0
