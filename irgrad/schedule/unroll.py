@@ -56,7 +56,8 @@ def _unrolled(
         extent = statement.extent
         if not body or extent == 0:
             continue
-        if inside and _is_short(extent) and _gains(body, small) and len(body) * extent <= WIDEST:  # type: ignore[operator]
+        short = isinstance(extent, int) and extent <= LONGEST and len(body) * extent <= WIDEST
+        if inside and short and _gains(body, small):
             assert isinstance(extent, int)
             result.extend(_written_out(statement.variable, extent, body))
         else:
@@ -64,11 +65,14 @@ def _unrolled(
     return result
 
 
-def _is_flat(body: Sequence[loops.Statement]) -> bool:
-    return all(
-        isinstance(part, loops.Store | loops.Accumulate)
-        or (isinstance(part, loops.Let) and not part.again)
-        for part in body
+def _gains(body: Sequence[loops.Statement], small: frozenset[str]) -> bool:
+    """Tell whether a body without loops folds numbers, or keeps some in short scratch."""
+    if not all(isinstance(part, loops.Let | loops.Store | loops.Accumulate) for part in body):
+        return False
+    return any(
+        isinstance(part, loops.Accumulate)
+        or (isinstance(part, loops.Load | loops.Store) and part.array in small)
+        for part in _parts(body)
     )
 
 
