@@ -89,7 +89,7 @@ def _parts(made: Any) -> list[Any]:
     """Return the functions that a callable object was made from: a partial, a transform."""
     if isinstance(made, functools.partial):
         return [made.func, *made.args, *made.keywords.values()]
-    return list(vars(made).values()) if hasattr(made, "__wrapped__") else []
+    return list(getattr(made, "__dict__", {}).values()) if hasattr(made, "__wrapped__") else []
 
 
 def _is_library(function: types.FunctionType) -> bool:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from irgrad.api import CompiledFunction, compile
-from irgrad.arguments import flatten, is_traced
+from irgrad.arguments import flatten
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.trace.origins import location_here
 from irgrad.trace.trace import current_trace
@@ -45,6 +45,7 @@ class Transformed:
             (static_argnames,) if isinstance(static_argnames, str) else static_argnames
         )
         self.settings = settings
+        self._compiled: CompiledFunction | None = None
 
     def inline(self, *args: Any, **kwargs: Any) -> Any:
         """Record the transform of the function at ``args``, of which one is traced."""
@@ -53,11 +54,13 @@ class Transformed:
     @property
     def compiled(self) -> CompiledFunction:
         """What a call on numbers runs: its ``source``, ``stats``, ``explain()``."""
-        return kept(self)
+        if self._compiled is None:
+            self._compiled = _kept(self)
+        return self._compiled
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the transform at ``args``."""
-        if is_traced((args, kwargs)) or current_trace() is not None:
+        if current_trace() is not None:
             return self.inline(*args, **kwargs)
         try:
             return self.compiled(*args, **kwargs)
@@ -85,11 +88,19 @@ def _frozen(settings: dict[str, Any]) -> Any:
     return tuple(leaves), structure
 
 
+class _Recorder:
+    """What a transform compiles: itself, recorded."""
+
+    def __init__(self, transformed: Transformed) -> None:
+        functools.update_wrapper(self, transformed, updated=())
+        self.transformed = transformed
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.transformed.inline(*args, **kwargs)
+
+
 @lru_cache(maxsize=_KEPT)
 def _kept(transformed: Transformed) -> CompiledFunction:
-    return compile(transformed, argnums=(), static_argnames=transformed.static_argnames)
-
-
-def kept(transformed: Transformed) -> CompiledFunction:
     """Return the compiled function of a transform, the same for an equal one."""
-    return _kept(transformed)
+    names = transformed.static_argnames
+    return compile(_Recorder(transformed), argnums=(), static_argnames=names)

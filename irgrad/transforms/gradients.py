@@ -72,12 +72,15 @@ def _argnums(argnums: int | Sequence[int]) -> int | tuple[int, ...]:
     return tuple(argnums) if isinstance(argnums, Sequence) else int(argnums)
 
 
-class Product(Transformed):
-    """A transform that is called with primals, and with tangents or cotangents."""
+def _parameters(*names: str) -> inspect.Signature:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
 
-    def __init__(self, function: Callable[..., Any], **settings: Any) -> None:
-        super().__init__(function, **settings)
-        self.__signature__ = inspect.signature(self.inline)
+
+class Product(Transformed):
+    """A transform that is called with primals, and with tangents."""
+
+    __signature__ = _parameters("primals", "tangents")
 
 
 class Jvp(Product):
@@ -105,8 +108,10 @@ class Apply(Transformed):
         return self.function(*args, **kwargs)
 
 
-class Pullback(Product):
+class Pullback(Transformed):
     """The pullback of a function, at primals that are given again."""
+
+    __signature__ = _parameters("primals", "cotangent")
 
     def inline(self, primals: Any, cotangent: Any) -> tuple[Any, ...]:
         """Record the cotangents of the primals."""
