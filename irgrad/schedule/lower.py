@@ -12,6 +12,7 @@ from irgrad.errors import InternalError
 from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Graph, Node
+from irgrad.schedule.accumulators import keep_sums_local
 from irgrad.schedule.build import Memory, build_units
 from irgrad.schedule.fuse import Item, Nest, fuse
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
@@ -313,9 +314,16 @@ def lower_function(
         returned_values,
         sizes,
         checks,
-        tuple(tidy(unroll([*head, *statements, *extra], returned), names)),
+        tuple(_tidied([*head, *statements, *extra], returned, names)),
         tuple(lowering.kernels.items()),
     )
+
+
+def _tidied(
+    statements: Sequence[loops.Statement], returned: frozenset[str], names: Names
+) -> list[loops.Statement]:
+    """Return the statements after the passes that work on statements alone."""
+    return tidy(keep_sums_local(unroll(statements, returned), names.fresh), names)
 
 
 def weight(expression: loops.Expression) -> int:

@@ -69,6 +69,8 @@ def _gains(body: Sequence[loops.Statement], small: frozenset[str]) -> bool:
     """Tell whether a body without loops folds numbers, or keeps some in short scratch."""
     if not all(isinstance(part, loops.Let | loops.Store | loops.Accumulate) for part in body):
         return False
+    if any(isinstance(part, loops.Let) and part.again for part in body):
+        return False
     return any(
         isinstance(part, loops.Accumulate)
         or (isinstance(part, loops.Load | loops.Store) and part.array in small)
