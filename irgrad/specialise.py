@@ -175,8 +175,9 @@ def wanted_leaves(call: Call, argnums: tuple[int, ...]) -> tuple[int, ...]:
             if leaf.dtype.kind not in "fc":
                 accessors = call.structures[number].accessors()
                 path = accessors[position - call.span(number).start]
+                place = path.codify(call.parameters[number])
                 raise DifferentiationError(
-                    f"can't differentiate by {path.codify(call.parameters[number])}: its dtype is {leaf.dtype}, and a "
+                    f"can't differentiate by {place}: its dtype is {leaf.dtype}, and a "
                     "derivative needs a floating-point one",
                     remedy="pass it as floats (x.astype(float), 2.0 for 2), or leave it out of "
                     "argnums",

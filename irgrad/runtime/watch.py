@@ -62,7 +62,12 @@ def _variables(function: Any) -> Iterator[tuple[Callable[[], Any], Any]]:
     count = 0
     while stack and count < _LIMIT:
         current = stack.pop()
-        current = getattr(current, "__func__", current)
+        owner = getattr(current, "__self__", None)
+        if owner is not None and hasattr(current, "__func__"):
+            current = current.__func__
+            for read, value in _attributes(owner, current):
+                count += 1
+                yield read, value
         if id(current) in seen:
             continue
         seen.add(id(current))
@@ -107,6 +112,20 @@ def _own_variables(function: types.FunctionType) -> Iterator[tuple[Callable[[], 
     for name in _names(function.__code__):
         if name in scope:
             yield _global_reader(scope, name), scope[name]
+
+
+def _attributes(
+    owner: Any, method: types.FunctionType
+) -> Iterator[tuple[Callable[[], Any], Any]]:
+    """Yield the attributes of an object that a method of it may read."""
+    own = getattr(owner, "__dict__", {})
+    for name in _names(method.__code__):
+        if name in own:
+            yield _attribute_reader(own, name), own[name]
+
+
+def _attribute_reader(own: dict[str, Any], name: str) -> Callable[[], Any]:
+    return lambda: own.get(name)
 
 
 def _cell_reader(cell: Any) -> Callable[[], Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from irgrad.inline.batching import inline_vmap
+from irgrad.inline.leaves import replaced
 from irgrad.transforms.base import Transformed
 
 
@@ -14,8 +16,25 @@ class Vmap(Transformed):
 
     def inline(self, *args: Any, **kwargs: Any) -> Any:
         """Record the function for the whole batch."""
-        settings = self.settings
-        return inline_vmap(self.function, settings["in_axes"], settings["out_axes"], args, kwargs)
+        axes, out_axes = self.settings["in_axes"], self.settings["out_axes"]
+        fixed = self._static_positions(len(args))
+        named = {name: kwargs.pop(name) for name in self.static_argnames if name in kwargs}
+        kept = [position for position in range(len(args)) if position not in fixed]
+        if fixed and isinstance(axes, list | tuple) and len(axes) == len(args):
+            axes = tuple(axes[position] for position in kept)
+
+        def function(*one: Any, **others: Any) -> Any:
+            return self.function(*replaced(args, kept, one), **named, **others)
+
+        mapped = tuple(args[position] for position in kept)
+        return inline_vmap(function, axes, out_axes, mapped, kwargs)
+
+    def _static_positions(self, count: int) -> set[int]:
+        """Return which of the first ``count`` positional arguments are static."""
+        if not self.static_argnames:
+            return set()
+        names = list(inspect.signature(self.function).parameters)[:count]
+        return {place for place, name in enumerate(names) if name in self.static_argnames}
 
 
 def vmap(

@@ -89,3 +89,24 @@ def test_threads_may_call_a_transform_at_once() -> None:
     for place, result in enumerate(found):
         np.testing.assert_array_equal(result, np.full(3, 3.0 * place**2))
     assert slope.compiled.stats.traces == 1
+
+
+def test_an_attribute_that_changes_is_noticed() -> None:
+    class Model:
+        factor = 1.0
+
+        def __init__(self) -> None:
+            self.scale = 2.0
+            self.offset = np.ones(2)
+
+        def loss(self, x: Any) -> Any:
+            return self.scale * np.sum((x - self.offset) ** 2)
+
+    model = Model()
+    slope = irgrad.compile(grad(model.loss), jit=False)
+    np.testing.assert_array_equal(slope(np.full(2, 3.0)), [8.0, 8.0])
+    model.scale = 5.0
+    np.testing.assert_array_equal(slope(np.full(2, 3.0)), [20.0, 20.0])
+    model.offset[:] = 2.0
+    np.testing.assert_array_equal(slope(np.full(2, 3.0)), [10.0, 10.0])
+    assert slope.stats.traces == 2

@@ -141,6 +141,18 @@ def test_keyword_arguments_are_mapped_over_their_first_axis() -> None:
     np.testing.assert_allclose(found, np.sum(ROWS**2, axis=1))
 
 
+def test_static_arguments_are_not_mapped() -> None:
+    def function(x: Any, how: str, times: int = 1) -> Any:
+        return np.sum(x) * times if how == "sum" else np.max(x) * times
+
+    mapped = vmap(function, static_argnames=("how", "times"))
+    np.testing.assert_allclose(mapped(ROWS, "sum"), ROWS.sum(axis=1))
+    np.testing.assert_allclose(mapped(ROWS, "max", times=3), 3 * ROWS.max(axis=1))
+    columns = vmap(function, in_axes=(1, None), static_argnames=("how",))
+    np.testing.assert_allclose(columns(ROWS, how="max"), ROWS.max(axis=0))
+    np.testing.assert_allclose(columns(ROWS, "max"), ROWS.max(axis=0))
+
+
 def test_batches_of_batches() -> None:
     outer = plain(vmap(vmap(lambda a, b: a * b, (0, None)), (None, 0)))(WEIGHTS, ROWS[:, 0])
     np.testing.assert_allclose(outer, np.outer(ROWS[:, 0], WEIGHTS))
