@@ -271,6 +271,15 @@ def _as_bound(guard: Guard) -> tuple[Dim, int]:
     return difference - constant, -constant if at_least else 1 - constant
 
 
+def _fixed(guards: Iterable[Guard]) -> dict[str, Dim]:
+    """Return the symbols that guards fix to numbers."""
+    return {
+        str(guard.left): guard.right
+        for guard in guards
+        if guard.relation == "==" and isinstance(guard.right, int)
+    }
+
+
 def strongest(guards: Iterable[Guard]) -> tuple[Guard, ...]:
     """Return guards that say as much as ``guards``, bounds that others imply left out."""
     equalities: list[Guard] = []
@@ -281,9 +290,7 @@ def strongest(guards: Iterable[Guard]) -> tuple[Guard, ...]:
         else:
             varying, bound = _as_bound(guard)
             bounds[varying] = max(bounds.get(varying, bound), bound)
-    fixed = {
-        str(guard.left): guard.right for guard in equalities if isinstance(guard.right, int)
-    }
+    fixed = _fixed(equalities)
     return (
         *equalities,
         *(
@@ -315,6 +322,8 @@ class Assumptions:
         varying, bound = _as_bound(guard)
         known = self._bounds.get(varying)
         if known is not None and known >= bound:
+            return False
+        if not isinstance(substitute(varying, _fixed(self.guards)), Size):
             return False
         self._bounds[varying] = bound
         return True

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from irgrad.ir import dims, loops
 
 
@@ -114,6 +116,6 @@ def _used_otherwise(
 def _folded(part: loops.Statement, names: dict[Element, str]) -> loops.Statement:
     if isinstance(part, loops.Store) and (part.array, part.indices) in names and part.template:
         name = names[part.array, part.indices]
-        dtype = getattr(part.expression, "dtype", None)
+        dtype = getattr(part.expression, "dtype", np.dtype(np.float64))
         return loops.Accumulate(name, part.template, part.expression, dtype, part.nodes)
     return part
