@@ -14,8 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-WINDOW = 64
+WINDOW = 2048
 """How many terms the body of a loop may have."""
+
+CANDIDATES = 64
+"""How many lengths of a group are tried at most each time a term is added."""
 
 Vector = tuple[int, ...]
 
@@ -79,10 +82,8 @@ class Stack:
         return self._by_end.get(term.shape, -1)
 
 
-def recognise(
-    shapes: Sequence[int], vectors: Sequence[Vector], window: int = WINDOW
-) -> list[Term]:
-    """Return the terms that generate the records; time linear in records times ``window``."""
+def recognise(shapes: Sequence[int], vectors: Sequence[Vector], window: int = WINDOW) -> list[Term]:
+    """Return the terms that generate the records; time linear in the records."""
     stack = Stack()
     loops: dict[Any, int] = {}
     fresh = (max(shapes) if shapes else 0) + 1
@@ -111,7 +112,9 @@ def _absorbed(stack: Stack, window: int) -> int:
     terms = stack.terms
     top = len(terms) - 1
     place = stack.ending_like(terms[top])
-    while place >= max(top - window, 0):
+    for _ in range(CANDIDATES):
+        if place < max(top - window, 0):
+            break
         size = top - place
         loop = terms[place]
         place = stack.alike[place]
@@ -138,7 +141,9 @@ def _repeated(stack: Stack, window: int) -> int:
     top = len(terms) - 1
     shape = terms[top].shape
     place = stack.same[top]
-    while place >= 0:
+    for _ in range(CANDIDATES):
+        if place < 0:
+            break
         size = top - place
         place = stack.same[place]
         if size > window or 3 * size > top + 1:
@@ -152,10 +157,9 @@ def _repeated(stack: Stack, window: int) -> int:
 
 
 def _moves_evenly(third: Term, second: Term, first: Term) -> bool:
-    return (
-        third.shape == second.shape == first.shape
-        and _difference(third.vector, second.vector) == _difference(second.vector, first.vector)
-    )
+    return third.shape == second.shape == first.shape and _difference(
+        third.vector, second.vector
+    ) == _difference(second.vector, first.vector)
 
 
 def _rolled(stack: list[Term], size: int, loops: dict[Any, int], fresh: int) -> Term:

@@ -213,6 +213,53 @@ def test_equal_and_signed_constants_keep_their_bits() -> None:
     )
 
 
+def test_a_body_may_be_long() -> None:
+    def long_body(x: Any) -> Any:
+        for _ in range(5):
+            y = x + 1.0
+            y = y * x
+            y = y + 2.0
+            y = np.sin(y) * x
+            y = y - x * y
+            y = y / 3.0
+            y = np.cos(y) + y * y
+            y = y * 0.5 - x
+            y = np.exp(-y * y)
+            y = y + x
+            y = y * 0.25
+            y = np.tanh(y) + y * y
+            y = y * 0.5 - x
+            y = np.exp(-y * y)
+            y = y + x
+            y = y * 0.25
+            y = np.tanh(y) + y * y
+            y = y * 0.5 - x
+            y = np.exp(-y * y)
+            y = y + x
+            y = y * 0.25
+            y = np.tanh(y) + y * y
+            y = y * 0.5 - x
+            y = np.exp(-y * y)
+            y = y + x
+            y = y * 0.25
+            y = np.tanh(y) + y * y
+            y = y * 0.5 - x
+            y = np.exp(-y * y)
+            y = y + x
+            y = y * 0.25
+            y = np.tanh(y) + y * y
+            y = y * 0.5 - x
+            y = np.exp(-y * y)
+            y = y + x
+            y = y * 0.25
+            x = y
+        return x
+
+    rolled = reroll(traced(long_body, np.float64(0.3)))
+    assert rolled.loops == 1
+    assert 64 < rolled.statements < rolled.records / 4
+
+
 def test_a_trace_without_repetition_stays_as_it_is() -> None:
     graph = traced(lambda x: np.sin(x) + np.cos(x) * np.exp(x), np.float64(0.3))
     rolled = reroll(graph)
