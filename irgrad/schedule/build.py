@@ -13,9 +13,8 @@ from irgrad.ir import op as lowerings
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Graph, Node
 from irgrad.ops import create
-from irgrad.ops.index import gather, scatter_add, scatter_set
+from irgrad.ops.index import gather
 from irgrad.ops.shape import concatenate, reshape
-from irgrad.ops.views import strided_add, strided_set
 from irgrad.schedule.bodies import has_loops_to_emit, is_begin
 from irgrad.schedule.products import product_unit
 from irgrad.schedule.units import (
@@ -47,6 +46,8 @@ class Builder:
     memory: dict[Node, Memory] = field(default_factory=dict)
     stored: set[Node] = field(default_factory=set)
     readers: dict[Node, list[Node]] = field(default_factory=dict)
+    checked: set[tuple[Node, Dim]] = field(default_factory=set)
+    """Index arrays, and the sizes of the axes they are known to fit."""
 
     def access(self, node: Node, indices: tuple[Any, ...]) -> Any:
         """Return the term for an element of ``node``, following views to what they look at."""
@@ -185,7 +186,8 @@ def _view(builder: Builder, node: Node) -> None:
 def _begin_write(builder: Builder, node: Node, target: Node) -> None:
     """Give a write its memory: that of its operand where nobody else needs it, else a copy."""
     alone = len(builder.readers[target]) == 1 and target not in builder.graph.outputs
-    if alone and target.op in _WRITTEN and target in builder.stored:
+    written = isinstance(target.op.lowering, lowerings.Write) or target.op is concatenate
+    if alone and written and target in builder.stored:
         builder.memory[node] = Memory(adopted=target)
     elif target not in builder.stored and target.op is create.full:
         value = builder.access(target, all_indices(target.array_type.shape))
@@ -209,6 +211,7 @@ def _write(builder: Builder, node: Node) -> None:
     if lowering.index is not None:
         place: tuple[Any, ...] = lowering.index(indices, **node.params)
     else:
+        _check_indices(builder, node, target, arrays)
         place = _indirect(builder, target.array_type.shape, arrays, node.params["axes"], indices)
     builder.units.append(
         Kernel(
@@ -248,20 +251,31 @@ def _gather(builder: Builder, node: Node) -> None:
     operand, *arrays = node.inputs
     shape = node.array_type.shape
     indices = all_indices(shape)
-    for array in arrays:
-        if array.op is not create.constant:
-            builder.units.append(
-                Routine(node, "bounds", (builder.whole(array),), _bounds(node, array))
-            )
+    _check_indices(builder, node, operand, arrays)
     source = builder.whole(operand)
     place = _indirect(builder, source.array_type.shape, arrays, node.params["axes"], indices)
     builder.units.append(Kernel(node, domain_of(shape), indices, Read(source, place)))
     builder.stored.add(node)
 
 
-def _bounds(node: Node, array: Node) -> Dim:
-    axis: int = node.params["axes"][node.inputs[1:].index(array)]
-    return node.inputs[0].array_type.shape[axis]
+def _check_indices(builder: Builder, node: Node, target: Node, arrays: list[Node]) -> None:
+    """Have index arrays checked where they are first used: numba itself checks none."""
+    for axis, array in zip(node.params["axes"], arrays, strict=True):
+        size = target.array_type.shape[axis]
+        if (array, size) in builder.checked or _counts_to(array, size):
+            continue
+        builder.checked.add((array, size))
+        known = array.op is create.constant and isinstance(size, int)
+        if known and -size <= int(array.params["value"]) < size:
+            continue
+        builder.units.append(Routine(node, "bounds", (builder.whole(array),), size))
+
+
+def _counts_to(array: Node, size: Dim) -> bool:
+    """Tell whether an index array holds 0, 1, ..., ``size - 1`` in some shape."""
+    while isinstance(array.op.lowering, lowerings.View) and array.inputs:
+        array = array.inputs[0]
+    return array.op is create.iota and array.params["length"] == size
 
 
 def _concatenate(builder: Builder, node: Node) -> None:
@@ -312,9 +326,6 @@ def _item(builder: Builder, node: Node) -> None:
     builder.units.append(Routine(node, "item", (node.inputs[0],), node.params["index"]))
     builder.stored.add(node)
 
-
-_WRITTEN = (strided_add, strided_set, scatter_add, scatter_set, concatenate)
-"""Ops whose result is memory that a later write may go on filling."""
 
 _BUILDERS = {
     create.constant: _nothing,

@@ -12,7 +12,11 @@ from irgrad.schedule.units import VARIABLES
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}\Z")
 _OURS = frozenset(
-    ["np", "njit", "numba", "prange", "LOOP", "EXACT", "STRICT", "check_index", *VARIABLES]
+    [
+        *("np", "njit", "numba", "prange", "LOOP", "EXACT", "STRICT"),
+        *("check_index", "check_number"),
+        *VARIABLES,
+    ]
 )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from irgrad.errors import InternalError
 from irgrad.ir import dims, loops
 from irgrad.ir.dims import Shape
 from irgrad.ir.graph import Graph, Node
@@ -23,6 +22,13 @@ CHECK_INDEX = '''def check_index(index, size):
     for i in index.flat:
         if i < -size or i >= size:
             raise IndexError("an index is out of range")
+'''
+
+
+CHECK_NUMBER = '''def check_number(index, size):
+    """Refuse an index that lies outside an axis of ``size`` elements."""
+    if index < -size or index >= size:
+        raise IndexError("an index is out of range")
 '''
 
 
@@ -91,9 +97,10 @@ def _reshape(context: Context, routine: Routine) -> list[loops.Statement]:
 
 def _bounds(context: Context, routine: Routine) -> list[loops.Statement]:
     (index,) = routine.operands
-    context.kernels["check_index"] = CHECK_INDEX
     if index.array_type.rank == 0:
-        raise InternalError("a scalar index is checked where it is used")
+        context.kernels["check_number"] = CHECK_NUMBER
+        return [loops.Call("check_number", (_array(context, index), routine.detail))]
+    context.kernels["check_index"] = CHECK_INDEX
     return [loops.Call("check_index", (_array(context, index), routine.detail))]
 
 
