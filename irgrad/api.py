@@ -20,7 +20,7 @@ from irgrad.options import Options
 from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
 from irgrad.runtime.assemble import assembled, joined
-from irgrad.specialise import Specialisation, prepared, specialise
+from irgrad.specialise import Specialisation, prepared, specialise, warn_of_independence
 
 
 @dataclass(slots=True)
@@ -146,6 +146,8 @@ class CompiledFunction:
         if fresh:
             self.stats.compiles += ready.compiled
             self.stats.cache_hits += ready.loaded
+            if gradient:
+                warn_of_independence(chosen, getattr(self._function, "__name__", "the function"))
         graph = chosen.compilation.joint if gradient else chosen.compilation.primal
         assert graph is not None
         types = [node.array_type for node in graph.outputs]
@@ -214,7 +216,9 @@ class CompiledFunction:
 
 def _is_flat(call: Call) -> bool:
     """Tell whether the arguments are the leaves, ready for the compiled code as they are."""
-    return all(structure.num_nodes == 1 and structure.num_leaves == 1 for structure in call.structures)
+    return all(
+        structure.num_nodes == 1 and structure.num_leaves == 1 for structure in call.structures
+    )
 
 
 def _watching(jitted: Callable[..., Any], chosen: Specialisation) -> Callable[..., Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ import optree
 
 from irgrad.errors import ArgumentError, PrecisionWarning
 from irgrad.ir.graph import frozen
+from irgrad.trace.origins import warn_here
 from irgrad.trace.tracer import Tracer
 
 NAMESPACE = "irgrad"
@@ -277,12 +277,11 @@ def as_number(value: Any, name: str) -> Any:
 
 
 def _warn_of_half(name: str) -> None:
-    """Say that float16 is computed in float32; Python shows a warning once for each place."""
-    warnings.warn(
+    """Say that float16 is computed in float32; Python shows a warning once for each line."""
+    warn_here(
         f"argument {name!r} is float16: irgrad computes it, and returns results, in float32. "
         "Convert the argument with .astype(np.float32) to do so knowingly.",
         PrecisionWarning,
-        stacklevel=2,
     )
 
 

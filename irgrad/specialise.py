@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from irgrad.arguments import NAMESPACE, Call, Leaf, Signature, flatten
-from irgrad.errors import ArgumentError, DifferentiationError, IrgradError
+from irgrad.differentiate.context import depending_on
+from irgrad.errors import ArgumentError, DifferentiationError, GradientWarning, IrgradError
+from irgrad.inline.reverse import INDEPENDENT
 from irgrad.ir import dims
 from irgrad.ir.types import ArrayType
 from irgrad.options import Options
@@ -21,6 +23,7 @@ from irgrad.reroll import reroll
 from irgrad.runtime.call import Executable, executable
 from irgrad.runtime.watch import Watched, watch
 from irgrad.schedule.bodies import has_loops_to_emit
+from irgrad.trace.origins import warn_here
 from irgrad.trace.trace import InputSpec, Traced, run_traced
 
 SMALL = 16
@@ -186,6 +189,16 @@ def wanted_leaves(call: Call, argnums: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(wanted)
 
 
+def warn_of_independence(specialisation: Specialisation, name: str) -> None:
+    """Warn where no path leads from the result to what it is differentiated by."""
+    graph, wanted = specialisation.traced.graph, specialisation.wanted
+    if not wanted:
+        return
+    active = depending_on(graph.nodes, [graph.inputs[position] for position in wanted])
+    if graph.outputs[0] not in active:
+        warn_here(INDEPENDENT.format(name), GradientWarning)
+
+
 def prepared(specialisation: Specialisation, gradient: bool, options: Options) -> Executable:
     """Return the compiled function of a specialisation, compiling it at most once."""
     kind = "value_and_grad" if gradient else "value"
@@ -202,4 +215,11 @@ def prepared(specialisation: Specialisation, gradient: bool, options: Options) -
     return ready
 
 
-__all__ = ["NAMESPACE", "Specialisation", "assign_sizes", "prepared", "specialise"]
+__all__ = [
+    "NAMESPACE",
+    "Specialisation",
+    "assign_sizes",
+    "prepared",
+    "specialise",
+    "warn_of_independence",
+]

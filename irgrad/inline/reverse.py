@@ -9,8 +9,9 @@ from typing import Any
 import optree
 
 from irgrad.arguments import flatten
+from irgrad.differentiate.context import depending_on
 from irgrad.differentiate.reverse import pull_back
-from irgrad.errors import ArgumentError, DifferentiationError
+from irgrad.errors import ArgumentError, DifferentiationError, GradientWarning
 from irgrad.inline.leaves import (
     added,
     fresh,
@@ -22,8 +23,15 @@ from irgrad.inline.leaves import (
     trace_of,
     zeros,
 )
-from irgrad.trace.origins import location_here
+from irgrad.ir.graph import reachable
+from irgrad.trace.origins import location_here, warn_here
 from irgrad.trace.tracer import Trace, Tracer
+
+INDEPENDENT = (
+    "the result of {} does not depend on what it is differentiated by, so the gradient is zero: "
+    "was a number taken out of the computation (by a comparison, a cast to integers), or other "
+    "argnums meant?"
+)
 
 
 @dataclass(slots=True)
@@ -147,6 +155,10 @@ def inline_value_and_grad(
             location=_line_of(result) or location_here(),
         )
     one = Tracer(done.trace, done.trace.scalar(1.0, result.dtype))
+    if done.wanted and not getattr(function, "is_derived", False):
+        active = depending_on(reachable([result.node]), [leaf.node for leaf in done.wanted])
+        if result.node not in active:
+            warn_here(INDEPENDENT.format(getattr(function, "__name__", "it")), GradientWarning)
     gradients = done.in_structure(cotangents(done, [one]))
     value = (done.value, done.aux) if has_aux else done.value
     return value, gradients if isinstance(argnums, Sequence) else gradients[0]

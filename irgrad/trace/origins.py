@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import sys
+import warnings
 from bisect import bisect_right
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
@@ -74,6 +75,17 @@ def _instruction(code: CodeType, offset: int) -> int:
 def location_here() -> Location | None:
     """Return the user's line that is running now."""
     return origin_here().location()
+
+
+def warn_here(message: str, category: type[Warning]) -> None:
+    """Warn at the user's line that is running now, or that called for what is being traced."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not _is_users(frame.f_code):
+        frame = frame.f_back
+    if frame is None:
+        warnings.warn(message, category, stacklevel=2)
+    else:
+        warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno)
 
 
 def location_of(traceback: TracebackType | None) -> Location | None:

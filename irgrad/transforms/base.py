@@ -27,6 +27,8 @@ class Transformed:
     """
 
     __wrapped__: Callable[..., Any]
+    is_derived = True
+    """A derivative may well be constant: no one is warned of that."""
 
     def __init__(
         self, function: Callable[..., Any], static_argnames: Sequence[str] = (), **settings: Any

@@ -9,7 +9,13 @@ from scipy.optimize import rosen, rosen_der, rosen_hess_prod
 
 import irgrad
 from irgrad import grad, hvp, jvp, value_and_grad, vjp
-from irgrad.errors import ArgumentError, DifferentiationError, ShapeError, TracingError
+from irgrad.errors import (
+    ArgumentError,
+    DifferentiationError,
+    GradientWarning,
+    ShapeError,
+    TracingError,
+)
 from irgrad.testing import check_grads
 
 RNG = np.random.default_rng(0)
@@ -104,9 +110,17 @@ def test_a_default_that_is_not_given_is_the_functions_own() -> None:
     np.testing.assert_array_equal(plain(grad(loss))(np.ones(3)), np.ones(3))
 
 
-def test_a_gradient_that_does_not_depend_on_the_argument_is_zero() -> None:
-    np.testing.assert_array_equal(plain(grad(lambda x: 3.0))(np.ones(3)), np.zeros(3))
-    assert plain(grad(lambda x, y: y * 2, 0))(1.0, 2.0) == 0.0
+def test_a_gradient_that_does_not_depend_on_the_argument_is_zero_with_a_warning() -> None:
+    with pytest.warns(GradientWarning, match="does not depend on what it is differentiated by"):
+        slope = plain(grad(lambda x: 3.0))(np.ones(3))
+    np.testing.assert_array_equal(slope, np.zeros(3))
+    with pytest.warns(GradientWarning, match="other argnums meant") as caught:
+        assert plain(grad(lambda x, y: y * 2))(1.0, 2.0) == 0.0
+    assert caught[0].filename == __file__
+    counted = irgrad.compile(lambda x: np.sum(x > 0) * 1.0, jit=False)
+    with pytest.warns(GradientWarning, match="by a comparison"):
+        np.testing.assert_array_equal(counted.grad(np.ones(3)), np.zeros(3))
+    assert counted(np.ones(3)) == 3.0
 
 
 def test_compile_and_its_gradient_nest_in_transforms() -> None:
