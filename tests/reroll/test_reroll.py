@@ -215,7 +215,7 @@ def test_equal_and_signed_constants_keep_their_bits() -> None:
 
 def test_a_body_may_be_long() -> None:
     def long_body(x: Any) -> Any:
-        for _ in range(5):
+        for _ in range(8):
             y = x + 1.0
             y = y * x
             y = y + 2.0
@@ -257,7 +257,7 @@ def test_a_body_may_be_long() -> None:
 
     rolled = reroll(traced(long_body, np.float64(0.3)))
     assert rolled.loops == 1
-    assert 64 < rolled.statements < rolled.records / 4
+    assert 64 < rolled.statements <= rolled.records / 4
 
 
 def test_a_trace_without_repetition_stays_as_it_is() -> None:
