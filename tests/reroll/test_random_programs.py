@@ -1,0 +1,64 @@
+"""Random scalar programs, half regular, half not: re-rolled they compute the very same numbers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from irgrad.differentiate.reverse import value_and_gradient
+from irgrad.ir.evaluate import evaluate
+from irgrad.ir.verify import verify
+from irgrad.reroll import reroll
+from irgrad.schedule.bodies import has_loops_to_emit
+from tests.reroll.test_reroll import traced
+
+SEEDS = range(40)
+
+
+def program(seed: int) -> Callable[[Any], Any]:
+    """Return a program whose loops read regular, irregular and carried operands."""
+
+    def run(x: Any) -> Any:
+        draws = random.Random(seed)
+        values = [x[0], x[1], x[2]]
+        for _ in range(draws.choice([3, 6, 9])):
+            mode = draws.choice(["carried", "behind", "anywhere", "inputs"])
+            for i in range(draws.choice([3, 4, 7])):
+                back = i if mode == "behind" and len(values) > i else 0
+                a = values[-1 - back]
+                b = x[i % 5] if mode == "inputs" else values[i % len(values)]
+                if mode == "anywhere" and draws.random() < 0.3:
+                    b = draws.choice(values)
+                sine = i % 2 or mode == "carried"
+                values.append(np.sin(a) * 0.5 + b if sine else a * b * 0.3 + float(i))
+            if draws.random() < 0.5:
+                values = [values[-1], values[-2], sum(values[-3:])]
+        return sum(values[-4:]), values[-1]
+
+    return run
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_program(seed: int) -> None:
+    x = np.random.default_rng(seed).normal(size=5)
+    graph = traced(program(seed), x)
+    rolled = reroll(graph)
+    verify(rolled.graph)
+    found = evaluate(rolled.graph, x, *rolled.tables)
+    for got, wanted in zip(found, evaluate(graph, x), strict=True):
+        assert got == wanted
+    joint = value_and_gradient(rolled.graph, (0,))
+    verify(joint)
+    assert has_loops_to_emit(joint)
+    gradient = evaluate(joint, x, *rolled.tables)[-1]
+    expected = evaluate(value_and_gradient(graph, (0,)), x)[-1]
+    np.testing.assert_allclose(gradient, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_most_of_the_programs_have_loops() -> None:
+    rolled = [reroll(traced(program(seed), np.ones(5))) for seed in SEEDS]
+    assert sum(made.loops > 0 for made in rolled) > len(rolled) / 2
