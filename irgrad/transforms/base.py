@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ from irgrad.trace.origins import location_here
 from irgrad.trace.trace import current_trace
 
 _KEPT = 256
+_lock = threading.Lock()
 
 
 class Transformed:
@@ -57,7 +59,8 @@ class Transformed:
     def compiled(self) -> CompiledFunction:
         """What a call on numbers runs: its ``source``, ``stats``, ``explain()``."""
         if self._compiled is None:
-            self._compiled = _kept(self)
+            with _lock:
+                self._compiled = _kept(self)
         return self._compiled
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -45,7 +45,7 @@ class custom_vjp:
         self.nondiff_argnums = tuple(nondiff_argnums)
         self.forward: Callable[..., Any] | None = None
         self.backward: Callable[..., Any] | None = None
-        self._under_way: list[tuple[Any, Any]] = []
+        self._under_way: dict[object, tuple[Any, Any]] = {}
 
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
         """Set the rule.
@@ -68,7 +68,7 @@ class custom_vjp:
                 location=location_here(),
             )
         key = _identity(args)
-        for known, value in self._under_way:
+        for known, value in list(self._under_way.values()):
             if known == key:
                 return value
         remembered: list[Any] = []
@@ -80,11 +80,12 @@ class custom_vjp:
         def forward(*arguments: Any) -> Any:
             """Run the user's forward function, which mostly calls the function again."""
             assert self.forward is not None
-            self._under_way.append((key, remembered[0]))
+            token = object()
+            self._under_way[token] = key, remembered[0]
             try:
                 return self.forward(*arguments)
             finally:
-                self._under_way.pop()
+                del self._under_way[token]
 
         return inline_custom(
             self._name, function, forward, self.backward, args, self.nondiff_argnums
