@@ -76,8 +76,6 @@ def is_contiguous(x: Any) -> bool:
 
 def is_fortran(x: Any) -> bool:
     """Tell whether ``x`` lies in memory in Fortran order without gaps."""
-    if alias_of(x) is None:
-        return len(shape_of(x)) < 2
     strides = strides_of(x)
     shape = shape_of(x)
     return strides is not None and _agree(

@@ -243,6 +243,11 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
     _where_written(target, where, src)
 
 
+@spelling(method="fill")
+def _fill(a: Any, value: Any) -> None:
+    setitem(a, Ellipsis, value)
+
+
 def _where_written(target: Any, mask: Any, values: Any) -> None:
     value = values if isinstance(values, Operand) else np.asarray(values, dtype_of(target))
     chosen = select(mask, value, target)

@@ -98,7 +98,9 @@ def write_copyto(x: Any, v: Any) -> Any:
     y, z = x.copy(), np.zeros_like(x)
     np.copyto(y, v)
     np.copyto(z, x * v, where=x > 0)
-    return y, z
+    w = x.copy()
+    w[0].fill(2 * v)
+    return y, z, w
 
 
 def write_masked(x: Any, v: Any) -> Any:

@@ -183,3 +183,9 @@ def test_captured_arrays_are_inputs() -> None:
 def test_weak_numbers_take_the_others_dtype() -> None:
     check(lambda x: [x * 2, x + 0.5, 1 / x, x * np.float64(2), 2**x], X.astype(np.float32))
     check(lambda x: [x * 2, x + 0.5, x / 2, x * True], np.arange(4, dtype=np.int8))
+
+
+def test_a_plain_arrays_own_methods_see_the_traced_operand() -> None:
+    """``w.T.dot(x)`` runs inside NumPy, element by element; no input is swallowed by it."""
+    table = numbers(4, 3, seed=2)
+    check(lambda x: [table.T.dot(x), table.T @ x, x @ table, table[:, 0].dot(x)], X, narrow=False)
