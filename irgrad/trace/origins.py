@@ -103,8 +103,12 @@ def location_of(traceback: TracebackType | None) -> Location | None:
 
 def is_subscript(frame: FrameType) -> bool:
     """Tell whether the instruction a frame is at reads ``a[b]``."""
-    for instruction in dis.get_instructions(frame.f_code):
-        if instruction.offset == frame.f_lasti:
-            subscripts = ("BINARY_SUBSCR", "BINARY_OP")  # the latter since Python 3.14
-            return instruction.opname in subscripts and instruction.argrepr in ("", "[]")
-    return False
+    code, at = frame.f_code.co_code, frame.f_lasti
+    name = dis.opname[code[at]]
+    # Since Python 3.14 it is a BINARY_OP, of which "[]" is one.
+    return name == "BINARY_SUBSCR" or (name == "BINARY_OP" and _operator(code[at + 1]) == "[]")
+
+
+def _operator(number: int) -> str:
+    operators: list[tuple[str, str]] = dis._nb_ops  # type: ignore[attr-defined]
+    return operators[number][1] if number < len(operators) else ""
