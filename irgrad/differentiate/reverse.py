@@ -19,8 +19,8 @@ from irgrad.ir import dims
 from irgrad.ir.graph import Graph, Node, reachable
 from irgrad.ir.op import Control, Elementwise
 from irgrad.ir.types import ArrayType
-from irgrad.ops.create import item
-from irgrad.ops.elementwise import masked_product
+from irgrad.ops.create import constant, item, size
+from irgrad.ops.elementwise import divide, masked_product
 from irgrad.trace.trace import finished
 from irgrad.trace.tracer import Trace, Tracer
 
@@ -49,6 +49,7 @@ def pull_back(
     for node, start in (totals or {}).items():
         known = pending.setdefault(node, Cotangent(masked=masked)).whole
         pending[node].whole = start if known is None else start + known
+    poles = _with_poles(order)
     selected: set[Node] = set()
     several: dict[Node, list[Tracer | None]] = {}
     wanted = set(inputs)
@@ -62,8 +63,9 @@ def pull_back(
             results = several.pop(node, None)
             if results is not None and any(result is not None for result in results):
                 _contribute(
-                    trace, node, results, masked or node in selected, active, pending, transposing
-                )
+                    trace, node, results, masked or node in selected, active, pending, poles,
+                    transposing,
+                )  # fmt: skip
             continue
         gathered = pending.pop(node, None)
         if gathered is None:
@@ -84,7 +86,7 @@ def pull_back(
             if gathered.masked:
                 selected.add(source)
             continue
-        _contribute(trace, node, total, gathered.masked, active, pending, transposing)
+        _contribute(trace, node, total, gathered.masked, active, pending, poles, transposing)
     trace.origin = origin
     return [found.get(node) for node in inputs]
 
@@ -96,6 +98,7 @@ def _contribute(
     masked: bool,
     active: set[Node],
     pending: dict[Node, Cotangent],
+    poles: set[Node],
     transposing: bool,
 ) -> None:
     """Send the cotangent of ``node`` on to its operands."""
@@ -110,7 +113,7 @@ def _contribute(
         first, second = (Tracer(trace, operand) for operand in node.inputs)
         contributions = (masked_product(cotangent, second), masked_product(first, cotangent))
     else:
-        contributions = _contributions(trace, node, cotangent, masked)
+        contributions = _contributions(trace, node, cotangent, masked and node in poles)
     for operand, contribution in zip(node.inputs, contributions, strict=True):
         if contribution is None or operand not in active:
             continue
@@ -122,7 +125,21 @@ def _contribute(
         slot.add(contribution, Tracer(trace, operand), masked or node.op.selects)
 
 
-def _contributions(trace: Trace, node: Node, cotangent: Any, masked: bool) -> Sequence[Any]:
+def _with_poles(order: Sequence[Node]) -> set[Node]:
+    """Return the nodes whose partial derivatives may be infinite or NaN at finite inputs.
+
+    Those are the ops that say so, and whatever they flow into: ``x * log(x)`` at 0 is one.
+    """
+    poles: set[Node] = set()
+    for node in order:
+        fixed = node.op is divide and node.inputs[1].op in (constant, size)
+        if (node.op.unbounded and not fixed) or any(o in poles for o in node.inputs):
+            poles.add(node)
+    return poles
+
+
+def _contributions(trace: Trace, node: Node, cotangent: Any, at_pole: bool) -> Sequence[Any]:
+    """Return what ``node`` sends to its operands; ``at_pole`` keeps masked zeros zero."""
     op = node.op
     if op.nondifferentiable:
         raise DifferentiationError(
@@ -138,7 +155,7 @@ def _contributions(trace: Trace, node: Node, cotangent: Any, masked: bool) -> Se
     results: Any = (
         tuple(None for _ in node.type) if isinstance(node.type, tuple) else Tracer(trace, node)
     )
-    guarded = masked and op.unbounded and isinstance(op.lowering, Elementwise)
+    guarded = at_pole and isinstance(op.lowering, Elementwise)
     if op.pullback is not None:
         if isinstance(node.type, tuple):
             results = tuple(

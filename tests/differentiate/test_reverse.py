@@ -8,6 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
+import irgrad
 from irgrad.differentiate.reverse import value_and_gradient
 from irgrad.errors import DifferentiationError
 from irgrad.interpret.evaluate import evaluate
@@ -245,3 +246,11 @@ def written(a: Any, b: Any) -> Any:
 @hypothesis.given(programs())
 def test_random_programs_agree_with_differences(program: Any) -> None:
     check(program, numbers(3, 2), numbers(3, 2, seed=1), narrow=False, rounding=1e-10)
+
+
+def test_a_factor_that_is_infinite_in_the_branch_not_taken_leaves_no_nan() -> None:
+    x = np.array([0.0, 1.0, 2.0])
+    entropy = irgrad.compile(lambda x: np.sum(np.where(x > 0, x * np.log(x), 0.0)), jit=False)
+    np.testing.assert_allclose(entropy.grad(x), [0.0, 1.0, 1.0 + np.log(2.0)])
+    squares = irgrad.compile(lambda x: np.sum(np.where(x > 0, np.log(x) ** 2, 0.0)), jit=False)
+    np.testing.assert_allclose(squares.grad(x), [0.0, 0.0, np.log(2.0)])

@@ -74,8 +74,11 @@ def programs(draw: Any, steps: int = 6) -> Program:
         name = f"v{number}"
         lines = [f"{name} = {text}"] if isinstance(text, str) else [*text, f"{name} = w"]
         trial = Program(program.arguments, [*program.lines, *lines, f"return {name}"])
-        with np.errstate(all="ignore"):
-            result = np.asarray(trial.function()(*trial.values(0)))
+        try:
+            with np.errstate(all="ignore"):
+                result = np.asarray(trial.function()(*trial.values(0)))
+        except ValueError:
+            continue  # the smallest of no elements, say
         if result.size > 1000 or not np.isfinite(result).all() or np.abs(result).max(initial=0) > 50:
             continue
         program.lines.extend(lines)
