@@ -229,7 +229,7 @@ def _watching(jitted: Callable[..., Any], chosen: Specialisation) -> Callable[..
     def call(*args: Any) -> Any:
         if not unchanged():
             raise ValueError("something the function read from outside has changed")
-        return jitted(*args, *[np.require(a, requirements="CAW") for a in captured])
+        return jitted(*args, *[np.require(a, requirements=["C", "A", "W"]) for a in captured])
 
     return call
 

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import optree
@@ -73,7 +73,9 @@ def _static_key(value: Any) -> Any:
 
 def _frozen(value: Any) -> Any:
     if isinstance(value, dict | list | tuple | set | frozenset | np.ndarray):
-        leaves, structure = optree.tree_flatten(value, namespace=NAMESPACE)
+        tree: Any = value
+        leaves: list[Any]
+        leaves, structure = optree.tree_flatten(tree, namespace=NAMESPACE)
         return (type(value), structure, tuple(map(frozen, leaves)))
     return (type(value), value)
 
@@ -110,20 +112,29 @@ def register_dataclasses(tree: Any) -> Any:
                 _registered.add(kind)
                 names = tuple(field.name for field in dataclasses.fields(kind))
                 optree.register_pytree_node(
-                    kind,
-                    lambda item, names=names: (
-                        tuple(getattr(item, name) for name in names), None, names,
-                    ),
-                    lambda _, children, kind=kind, names=names: _rebuilt(kind, names, children),
-                    namespace=NAMESPACE,
-                )  # fmt: skip
+                    cast(Any, kind), *_taken_apart(kind, names), namespace=NAMESPACE
+                )
             stack.extend(getattr(value, field.name) for field in dataclasses.fields(kind))
     return tree
 
 
+def _taken_apart(
+    kind: type, names: tuple[str, ...]
+) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]:
+    """Return how optree takes a dataclass apart, and how it builds one back."""
+
+    def flatten_fields(item: Any) -> Any:
+        return tuple(getattr(item, name) for name in names), None, names
+
+    def build(_: Any, children: Any) -> Any:
+        return _rebuilt(kind, names, children)
+
+    return flatten_fields, build
+
+
 def _rebuilt(kind: type, names: Sequence[str], children: Sequence[Any]) -> Any:
     """Return a dataclass with given fields, without running its constructor."""
-    item = object.__new__(kind)
+    item: Any = object.__new__(kind)
     for name, child in zip(names, children, strict=True):
         object.__setattr__(item, name, child)
     return item

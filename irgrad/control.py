@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from irgrad.arguments import NAMESPACE, flatten
+from irgrad.arguments import flatten
 from irgrad.errors import ArgumentError, ShapeError
 from irgrad.ir import dims
 from irgrad.ir.dims import Dim
@@ -128,7 +128,7 @@ def _scan_in_blocks(
     steps = [False, True] if reverse else [True, False]
     for in_blocks in steps:
         if in_blocks:
-            form = optree.tree_structure(list(blocks), namespace=NAMESPACE)
+            form = flatten(list(blocks))[1]
             carry, made = _scan(
                 trace, block, carry, (blocks, form), number // size, reverse, recompute=True
             )

@@ -217,8 +217,10 @@ class Forward:
     def result(self, key: Any) -> Tracer:
         """Return a final tape: ``("tape", number)`` of the loop itself, else of a value kept."""
         if isinstance(key, tuple) and key[0] == "tape":
-            return self.results[self.carries + key[1]]
-        return self.results[self.states + list(self.kept).index(key[1])]
+            chosen: Tracer = self.results[self.carries + key[1]]
+        else:
+            chosen = self.results[self.states + list(self.kept).index(key[1])]
+        return chosen
 
 
 def _needed(outputs: Sequence[Node]) -> set[Node]:

@@ -207,7 +207,8 @@ class Copy:
 
 
 Statement = (
-    Let | Store | Accumulate | Loop | Allocate | Fill | Slice | Rearrange | Call | Copy | Leave | Grow
+    Let | Store | Accumulate | Loop | Allocate | Fill | Slice | Rearrange | Call | Copy | Leave
+    | Grow
 )
 
 

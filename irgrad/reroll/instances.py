@@ -112,7 +112,7 @@ class Owners:
         """Return the statement that made all of these records, if it is one."""
         owners = self.owner[made]
         if len(made) and (owners == owners[0]).all():
-            return self.statements[owners[0]]
+            return self.statements[int(owners[0])]
         return None
 
     def iterations(self, statement: Statement, made: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -79,7 +79,8 @@ def programs(draw: Any, steps: int = 6) -> Program:
                 result = np.asarray(trial.function()(*trial.values(0)))
         except ValueError:
             continue  # the smallest of no elements, say
-        if result.size > 1000 or not np.isfinite(result).all() or np.abs(result).max(initial=0) > 50:
+        wild = not np.isfinite(result).all() or np.abs(result).max(initial=0) > 50
+        if result.size > 1000 or wild:
             continue
         program.lines.extend(lines)
         program.shapes[name] = result.shape
@@ -179,9 +180,13 @@ def _write(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> li
     other = draw(st.sampled_from(sorted(program.shapes)))
     action = draw(
         st.sampled_from([
-            f"w[1:] = np.sum({other})", f"w[:-1] += np.mean({other})", f"w[::2] *= np.tanh(np.sum({other}))",
-            f"w[[0, 2, 0]] = w[1] + np.sum({other})", f"np.add.at(w, [0, 1, 0], np.sum({other}))",
-            f"w.T[...] = np.cos(np.sum({other}))", f"w[1:-1] = 0.2 * (w[:-2] + w[2:]) + np.mean({other})",
+            f"w[1:] = np.sum({other})",
+            f"w[:-1] += np.mean({other})",
+            f"w[::2] *= np.tanh(np.sum({other}))",
+            f"w[[0, 2, 0]] = w[1] + np.sum({other})",
+            f"np.add.at(w, [0, 1, 0], np.sum({other}))",
+            f"w.T[...] = np.cos(np.sum({other}))",
+            f"w[1:-1] = 0.2 * (w[:-2] + w[2:]) + np.mean({other})",
         ])
     )  # fmt: skip
     return [f"w = {name} * 1.0", action]
