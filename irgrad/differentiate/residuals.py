@@ -61,7 +61,8 @@ def choose(
     """Choose what to keep so that every node of ``frontier`` is known in the backward body.
 
     What follows from an ``again`` is computed again whatever it costs, or everything if
-    ``recompute``. ``order`` holds the body's nodes and those made from them alone, in order of evaluation.
+    ``recompute``. ``order`` holds the body's nodes and those made from them alone, in order of
+    evaluation.
     """
     tapes = body.inputs[carries : len(body.outputs)]
     chosen = Residuals(versions=tape_versions(order, tapes))
