@@ -21,6 +21,7 @@ from irgrad.options import Options
 from irgrad.pipeline import Compilation, compile_graph
 from irgrad.reroll import reroll
 from irgrad.runtime.call import Executable, executable
+from irgrad.runtime.draws import Draws
 from irgrad.runtime.watch import Watched, watch
 from irgrad.schedule.bodies import has_loops_to_emit
 from irgrad.trace.origins import warn_here
@@ -120,9 +121,11 @@ def specialise(
         InputSpec(leaf.name, type, leaf.weak)
         for leaf, type in zip(call.leaves, types, strict=True)
     ]
+    draws = Draws(signature.function, (value for _, value in call.static))
     traced = run_traced(
         lambda *tracers: signature.call_with(call, tracers), specs, flatten, hints=hints, name=name
     )
+    draws.refuse()
     traced = with_loops(traced)
     wanted: tuple[int, ...] | None = None
     complaint: IrgradError | None = None

@@ -19,7 +19,7 @@ def _length(p: Any) -> int:
 
 
 def _coefficients(p: Any) -> list[Any]:
-    values = p if isinstance(p, Operand) else np.asarray(p)
+    values: Any = p if isinstance(p, Operand) else np.asarray(p)
     return [values[i] for i in range(_length(values))] if shape_of(values) else [values]
 
 

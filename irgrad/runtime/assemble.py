@@ -16,11 +16,16 @@ from irgrad.ir.types import ArrayType
 
 
 def assembled(
-    jitted: Callable[..., Any], arguments: int, types: Sequence[ArrayType], structure: Any
+    jitted: Callable[..., Any],
+    arguments: int,
+    types: Sequence[ArrayType],
+    structure: Any,
+    plain: Sequence[bool],
 ) -> Callable[..., Any]:
     """Return ``jitted`` with its results, of ``types``, in the pytree ``structure``.
 
-    ``arguments`` is how many flat arguments it takes.
+    ``arguments`` is how many flat arguments it takes; ``plain`` marks results that stay numbers
+    of Python.
     """
     if len(types) == 1 and types[0].rank and structure.num_nodes == 1:
         return jitted
@@ -29,8 +34,9 @@ def assembled(
     for position, type in enumerate(types):
         result = "r" if len(types) == 1 else f"r[{position}]"
         if type.rank == 0:
-            scope[type.dtype.name] = type.dtype.type
-            result = f"{type.dtype.name}({result})"
+            kind = float if plain[position] else type.dtype.type
+            scope[kind.__name__] = kind
+            result = f"{kind.__name__}({result})"
         leaves.append(result)
     parameters = ", ".join(f"a{position}" for position in range(arguments))
     text = f"def call({parameters}):\n    r = jitted({parameters})\n    return "
