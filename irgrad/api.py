@@ -20,7 +20,8 @@ from irgrad.options import Options
 from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
 from irgrad.runtime.assemble import assembled, joined
-from irgrad.specialise import Specialisation, prepared, specialise, warn_of_independence
+from irgrad.runtime.call import Executable
+from irgrad.specialise import Specialisation, prepared, specialise
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class CompiledFunction:
         self._fast: dict[Any, Callable[..., Any]] = {}
         self._fast_gradient: dict[Any, Callable[..., Any]] = {}
         self._latest: Specialisation | None = None
+        self._counted: list[Executable] = []
         self._lock = threading.RLock()
         self.stats = Statistics()
 
@@ -149,13 +151,14 @@ class CompiledFunction:
         self, chosen: Specialisation, call: Call, gradient: bool
     ) -> Callable[..., Any]:
         """Return the function from flat arguments to the result in the user's structure."""
-        fresh = ("value_and_grad" if gradient else "value") not in chosen.executables
         ready = prepared(chosen, gradient, self._options)
-        if fresh:
-            self.stats.compiles += ready.compiled
-            self.stats.cache_hits += ready.loaded
-            if gradient:
-                warn_of_independence(chosen, getattr(self._function, "__name__", "the function"))
+        with self._lock:
+            if ready not in self._counted:
+                self._counted.append(ready)
+                self.stats.compiles += ready.compiled
+                self.stats.cache_hits += ready.loaded
+                if gradient:
+                    warn_of_independence(chosen, getattr(self._function, "__name__", "the function"))
         graph = chosen.compilation.joint if gradient else chosen.compilation.primal
         assert graph is not None
         types = [node.array_type for node in graph.outputs]

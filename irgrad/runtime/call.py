@@ -17,7 +17,7 @@ from irgrad.runtime.memory import keep_freed_memory
 _compiling = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Executable:
     """An emitted function ready to be called with flat arguments of fixed types."""
 
