@@ -21,7 +21,7 @@ from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
 from irgrad.runtime.assemble import assembled, joined
 from irgrad.runtime.call import Executable
-from irgrad.specialise import Specialisation, prepared, specialise
+from irgrad.specialise import Specialisation, prepared, specialise, warn_of_independence
 
 
 @dataclass(slots=True)
@@ -158,7 +158,8 @@ class CompiledFunction:
                 self.stats.compiles += ready.compiled
                 self.stats.cache_hits += ready.loaded
                 if gradient:
-                    warn_of_independence(chosen, getattr(self._function, "__name__", "the function"))
+                    name = getattr(self._function, "__name__", "the function")
+                    warn_of_independence(chosen, name)
         graph = chosen.compilation.joint if gradient else chosen.compilation.primal
         assert graph is not None
         types = [node.array_type for node in graph.outputs]

@@ -1,7 +1,7 @@
 """Noticing that a function draws random numbers while it is traced.
 
 A trace would keep the numbers of its one run as constants, and every later call would use them
-again. No protocol lets NumPy's generators be intercepted, but their state tells that they were used.
+again. No protocol lets NumPy's generators be intercepted, but their state tells of their use.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ class Draws:
         self._before = self._states()
 
     def _states(self) -> list[str]:
-        legacy = np.random.get_state(legacy=True)
-        states = [repr(random.getstate()), f"{legacy[1].tobytes().hex()} {legacy[2:]}"]  # type: ignore[index,union-attr]
+        legacy: Any = np.random.get_state()  # noqa: NPY002 - it is what users may call
+        states = [repr(random.getstate()), f"{legacy[1].tobytes().hex()} {legacy[2:]}"]
         for generator in self._generators:
-            bits = getattr(generator, "bit_generator", None) or generator._bit_generator
-            states.append(repr(bits.state))
+            if isinstance(generator, np.random.Generator):
+                states.append(repr(generator.bit_generator.state))
+            else:
+                states.append(repr(generator.get_state()))
         return states
 
     def refuse(self) -> None:
