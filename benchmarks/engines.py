@@ -107,6 +107,18 @@ def jitted(problem: Problem, arguments: Arguments) -> Call:
     return lambda: compiled.value_and_grad(*arguments)
 
 
+def bound(problem: Problem, arguments: Arguments) -> Call:
+    """Run the emitted source jitted and bound to the types of numbers."""
+    import irgrad
+
+    if any(isinstance(argument, np.ndarray) for argument in arguments):
+        raise NotRun("for numbers alone; arrays gain little")
+    compiled = irgrad.compile(problem.function, argnums=problem.argnums)
+    run = compiled.bind(*arguments).value_and_grad
+
+    return lambda: run(*arguments)
+
+
 def handwritten(problem: Problem, arguments: Arguments) -> Call:
     """Run the expert's numba, for comparison."""
     return lambda: problem.handwritten_value_and_grad(*arguments)
@@ -118,6 +130,7 @@ ENGINES: Mapping[str, Callable[[Problem, Arguments], Call]] = {
     "graph evaluated": evaluated_graph,
     "plain Python": plain_python,
     REFERENCE: jitted,
+    "jitted, bound": bound,
     "handwritten": handwritten,
 }
 
