@@ -48,12 +48,6 @@ def _irgrad(problem: Problem, arguments: Arguments) -> Call:
     return lambda: compiled.value_and_grad(*arguments)
 
 
-def _irgrad_parallel(problem: Problem, arguments: Arguments) -> Call:
-    irgrad: Any = importlib.import_module("irgrad")
-    compiled = irgrad.compile(problem.function, argnums=problem.argnums, parallel=True)
-    return lambda: compiled.value_and_grad(*arguments)
-
-
 def _handwritten(problem: Problem, arguments: Arguments) -> Call:
     value_and_grad = problem.handwritten_value_and_grad
     return lambda: value_and_grad(*arguments)
@@ -236,7 +230,6 @@ ALL: Mapping[str, Contender] = {
     contender.name: contender
     for contender in (
         Contender("irgrad", "irgrad", _irgrad, "compiled, NumPy in and out"),
-        Contender("irgrad parallel", "irgrad", _irgrad_parallel, "the same with parallel=True"),
         Contender("handwritten", "numba", _handwritten, "expert numba, value and gradient"),
         Contender("handwritten libm", "numba", _handwritten_libm, "libm instead of polynomials"),
         Contender("jax", "jax", _jax, "jit, float64, device arrays in and out"),

@@ -15,7 +15,7 @@ from benchmarks.contenders import ALL, VALUE_ONLY, Contender, NotRun
 from benchmarks.problem import Problem
 
 REFERENCE = "handwritten"
-OWN = ("irgrad", "irgrad parallel", "handwritten", "handwritten libm")
+OWN = ("irgrad", "handwritten", "handwritten libm")
 
 
 @dataclass

@@ -281,7 +281,7 @@ def _watching(jitted: Callable[..., Any], chosen: Specialisation) -> Callable[..
 @overload
 def compile(
     function: Callable[..., Any], *, argnums: int | Sequence[int] = ...,
-    static_argnames: Sequence[str] = ..., jit: bool = ..., parallel: bool = ...,
+    static_argnames: Sequence[str] = ..., jit: bool = ...,
     fastmath: bool = ..., shapes: str = ...,
 ) -> CompiledFunction: ...  # fmt: skip
 
@@ -289,7 +289,7 @@ def compile(
 @overload
 def compile(
     function: None = ..., *, argnums: int | Sequence[int] = ...,
-    static_argnames: Sequence[str] = ..., jit: bool = ..., parallel: bool = ...,
+    static_argnames: Sequence[str] = ..., jit: bool = ...,
     fastmath: bool = ..., shapes: str = ...,
 ) -> Callable[[Callable[..., Any]], CompiledFunction]: ...  # fmt: skip
 
@@ -300,7 +300,6 @@ def compile(
     argnums: int | Sequence[int] = 0,
     static_argnames: Sequence[str] = (),
     jit: bool = True,
-    parallel: bool = False,
     fastmath: bool = False,
     shapes: str = "auto",
 ) -> Any:
@@ -319,7 +318,7 @@ def compile(
     """
     if shapes not in ("auto", "static"):
         raise ArgumentError(f"shapes={shapes!r}", remedy='give "auto" or "static"')
-    options = Options(jit=jit, fastmath=fastmath, parallel=parallel)
+    options = Options(jit=jit, fastmath=fastmath)
 
     def wrap(plain: Callable[..., Any]) -> CompiledFunction:
         if not callable(plain):

@@ -11,13 +11,11 @@ class Options:
 
     jit: compile the emitted source with numba; False runs it as plain Python.
     fastmath: let the compiler assume that no value is NaN or infinite.
-    parallel: let large outer loops run on several cores.
     """
 
     jit: bool = True
     fastmath: bool = False
-    parallel: bool = False
 
     def key(self) -> str:
         """Return the text that stands for the options in cache keys."""
-        return f"fastmath={self.fastmath} parallel={self.parallel}"
+        return f"fastmath={self.fastmath}"
