@@ -172,10 +172,18 @@ class CompiledFunction:
             slopes = gradients[0] if self._one else joined(gradients)
             structure = joined([structure, slopes])
         plain = [False] * len(types)
+        places: list[tuple[int, int | None]] = [(place, None) for place in range(len(types))]
         if gradient and chosen.wanted is not None:
+            first = len(types) - len(chosen.wanted)
             # The gradient of a Python float is one, as the argument is.
-            plain[-len(chosen.wanted) :] = [call.leaves[i].weak is float for i in chosen.wanted]
-        return assembled(jitted, len(call.leaves), types, structure, plain)
+            plain[first:] = [call.leaves[i].weak is float for i in chosen.wanted]
+            results = {leaf: first + place for place, leaf in enumerate(chosen.wanted)}
+            places[first:] = [
+                (results[leaf], element)
+                for argument in self._argnums
+                for leaf, element in call.places(argument % len(call.parameters))
+            ]
+        return assembled(jitted, len(call.leaves), types, structure, plain, places)
 
     def bind(self, *args: Any) -> Bound:
         """Return the compiled functions for arguments of exactly these types, unwrapped.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,29 +20,44 @@ from irgrad.trace.tracer import Tracer
 NAMESPACE = "irgrad"
 
 
+MANY = 64
+"""Scalars of one kind in one argument from which they travel as an array."""
+
+_PACKABLE: tuple[type, ...] = (float, int, np.float64, np.float32, np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """What is known of one leaf before tracing: dtype, shape, weakness, and its name."""
+    """What is known of one argument of the graph before tracing.
+
+    ``members`` are the positions, among the leaves of the user's argument, of the scalars that
+    travel in it as one array; None where it is a leaf itself.
+    """
 
     name: str
     dtype: np.dtype
     shape: tuple[int, ...]
     weak: type | None
+    members: tuple[int, ...] | None = None
 
     def rank_key(self) -> tuple[Any, ...]:
         """Return what must be equal for one compiled function to serve, sizes aside."""
-        return (self.dtype, len(self.shape), self.weak)
+        return (self.dtype, len(self.shape), self.weak, self.members)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call taken apart: leaves, their values, and how to build the arguments back."""
+    """One call taken apart: leaves, their values, and how to build the arguments back.
+
+    ``spans`` are, for each parameter, the leaves it holds.
+    """
 
     leaves: tuple[Leaf, ...]
     values: tuple[Any, ...]
     structures: tuple[Any, ...]
     parameters: tuple[str, ...]
     static: tuple[tuple[str, Any], ...]
+    spans: tuple[range, ...]
 
     def key(self) -> tuple[Any, ...]:
         """Return what a specialisation is looked up by: all but the sizes."""
@@ -52,10 +68,26 @@ class Call:
             tuple(leaf.rank_key() for leaf in self.leaves),
         )
 
-    def span(self, parameter: int) -> range:
-        """Return the positions of the leaves of a parameter."""
-        start = sum(structure.num_leaves for structure in self.structures[:parameter])
-        return range(start, start + self.structures[parameter].num_leaves)
+    def places(self, parameter: int) -> list[tuple[int, int | None]]:
+        """Return where the user's leaves of a parameter are: which leaf, which element of it."""
+        places: list[tuple[int, int | None]] = [(0, None)] * self.structures[parameter].num_leaves
+        own = iter([place for place, packed in enumerate(self._packed(parameter)) if not packed])
+        for position in self.spans[parameter]:
+            members = self.leaves[position].members
+            if members is None:
+                places[next(own)] = (position, None)
+            else:
+                for element, member in enumerate(members):
+                    places[member] = (position, element)
+        return places
+
+    def _packed(self, parameter: int) -> list[bool]:
+        """Tell which of the user's leaves of a parameter travel in an array."""
+        packed = [False] * self.structures[parameter].num_leaves
+        for position in self.spans[parameter]:
+            for member in self.leaves[position].members or ():
+                packed[member] = True
+        return packed
 
 
 def _static_key(value: Any) -> Any:
@@ -178,16 +210,35 @@ class Signature:
         leaves: list[Leaf] = []
         ready: list[Any] = []
         structures = []
+        spans = []
         for name, value in dynamic:
             parts, structure = flatten(value)
             structures.append(structure)
+            start = len(leaves)
+            many: dict[type, list[int]] = {}
+            if len(parts) >= MANY:
+                many = _many(parts)
+                for kind, members in many.items():
+                    own = name if len(many) == 1 else f"{name}_{kind.__name__}s"
+                    array = np.array([parts[member] for member in members], _DTYPES[kind])
+                    weak = kind if kind in (float, int) else None
+                    ready.append(array)
+                    leaves.append(Leaf(own, array.dtype, array.shape, weak, tuple(members)))
             for position, part in enumerate(parts):
+                if many and type(part) in many:
+                    continue
                 own = name if len(parts) == 1 else f"{name}_{position}"
                 number = as_number(part, name)
                 ready.append(number)
                 leaves.append(_leaf(own, number))
+            spans.append(range(start, len(leaves)))
         return Call(
-            tuple(leaves), tuple(ready), tuple(structures), tuple(n for n, _ in dynamic), static
+            tuple(leaves),
+            tuple(ready),
+            tuple(structures),
+            tuple(n for n, _ in dynamic),
+            static,
+            tuple(spans),
         )
 
     def _bound(
@@ -219,14 +270,27 @@ class Signature:
                 values.append(value)
         return names, values
 
-    def call_with(self, call: Call, leaves: Sequence[Any]) -> Any:
-        """Call the function with the leaves of ``call`` replaced."""
+    def call_with(
+        self, call: Call, leaves: Sequence[Any], elements: Callable[[Any, int, Any], Sequence[Any]]
+    ) -> Any:
+        """Call the function with the leaves of ``call`` replaced.
+
+        ``elements(leaf, count, weak)`` gives the scalars that travel in a leaf.
+        """
         arguments: dict[str, Any] = dict(call.static)
-        start = 0
-        for name, structure in zip(call.parameters, call.structures, strict=True):
-            count = structure.num_leaves
-            arguments[name] = optree.tree_unflatten(structure, leaves[start : start + count])
-            start += count
+        inside = {
+            position: elements(leaves[position], len(leaf.members), leaf.weak)
+            for position, leaf in enumerate(call.leaves)
+            if leaf.members is not None
+        }
+        for number, (name, structure) in enumerate(
+            zip(call.parameters, call.structures, strict=True)
+        ):
+            parts = [
+                leaves[position] if element is None else inside[position][element]
+                for position, element in call.places(number)
+            ]
+            arguments[name] = optree.tree_unflatten(structure, parts)
         if self._signature is None:
             return self.function(*arguments.values())
         return self._call_by_name(arguments)
@@ -294,6 +358,23 @@ def _warn_of_half(name: str) -> None:
         "Convert the argument with .astype(np.float32) to do so knowingly.",
         PrecisionWarning,
     )
+
+
+_DTYPES: dict[type, np.dtype] = {kind: np.dtype(kind) for kind in _PACKABLE}
+
+
+def _many(parts: Sequence[Any]) -> dict[type, list[int]]:
+    """Return the places of the scalars of which there are many of one kind."""
+    counts = Counter(map(type, parts))
+    many: dict[type, list[int]] = {
+        kind: [] for kind in _PACKABLE if counts.get(kind, 0) >= MANY
+    }
+    if many:
+        for place, part in enumerate(parts):
+            members = many.get(type(part))
+            if members is not None:
+                members.append(place)
+    return many
 
 
 def _leaf(name: str, value: Any) -> Leaf:

@@ -24,6 +24,7 @@ from irgrad.runtime.call import Executable, executable
 from irgrad.runtime.draws import Draws
 from irgrad.runtime.watch import Watched, watch
 from irgrad.schedule.bodies import has_loops_to_emit
+from irgrad.trace.elements import elements
 from irgrad.trace.origins import warn_here
 from irgrad.trace.trace import InputSpec, Traced, run_traced
 
@@ -79,6 +80,9 @@ def assign_sizes(
     for position, leaf in enumerate(leaves):
         shape: list[dims.Dim] = []
         for axis, number in enumerate(leaf.shape):
+            if leaf.members is not None:  # as many as the structure says
+                shape.append(number)
+                continue
             history = tuple(shapes[position][axis] for shapes in seen)
             varied = len({size for size in history if size != 1}) > 1
             if number == 1 or (number <= SMALL and not varied):
@@ -118,12 +122,16 @@ def specialise(
     names = {leaf.name for leaf in call.leaves}
     types, hints = assign_sizes(call.leaves, seen, names)
     specs = [
-        InputSpec(leaf.name, type, leaf.weak)
+        InputSpec(leaf.name, type, leaf.weak if leaf.members is None else None)
         for leaf, type in zip(call.leaves, types, strict=True)
     ]
     draws = Draws(signature.function, (value for _, value in call.static))
     traced = run_traced(
-        lambda *tracers: signature.call_with(call, tracers), specs, flatten, hints=hints, name=name
+        lambda *tracers: signature.call_with(call, tracers, elements),
+        specs,
+        flatten,
+        hints=hints,
+        name=name,
     )
     draws.refuse()
     traced = with_loops(traced)
@@ -176,11 +184,11 @@ def wanted_leaves(call: Call, argnums: tuple[int, ...]) -> tuple[int, ...]:
                 remedy="count the arguments from 0, static ones left out",
             )
         number = argument % len(call.parameters)
-        for position in call.span(number):
+        for position in call.spans[number]:
             leaf = call.leaves[position]
             if leaf.dtype.kind not in "fc":
-                accessors = call.structures[number].accessors()
-                path = accessors[position - call.span(number).start]
+                first = [where for where, _ in call.places(number)].index(position)
+                path = call.structures[number].accessors()[first]
                 place = path.codify(call.parameters[number])
                 raise DifferentiationError(
                     f"can't differentiate by {place}: its dtype is {leaf.dtype}, and a "

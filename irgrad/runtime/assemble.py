@@ -21,28 +21,43 @@ def assembled(
     types: Sequence[ArrayType],
     structure: Any,
     plain: Sequence[bool],
+    places: Sequence[tuple[int, int | None]],
 ) -> Callable[..., Any]:
     """Return ``jitted`` with its results, of ``types``, in the pytree ``structure``.
 
     ``arguments`` is how many flat arguments it takes; ``plain`` marks results that stay numbers
-    of Python.
+    of Python; ``places`` are, for each leaf of the structure, the result that it is, or that it
+    is an element of.
     """
     if len(types) == 1 and types[0].rank and structure.num_nodes == 1:
         return jitted
     scope: dict[str, Any] = {"jitted": jitted}
+    results = ["r" if len(types) == 1 else f"r[{place}]" for place in range(len(types))]
+    lines = []
+    for position in sorted({place for place, element in places if element is not None}):
+        result = results[position]
+        numbers = f"{result}.tolist()" if plain[position] else f"list({result})"
+        lines.append(f"    e{position} = {numbers}\n")
     leaves = []
-    for position, type in enumerate(types):
-        result = "r" if len(types) == 1 else f"r[{position}]"
-        if type.rank == 0:
+    for position, element in places:
+        type = types[position]
+        if element is not None:
+            leaves.append(f"e{position}[{element}]")
+        elif type.rank == 0:
             kind = float if plain[position] else type.dtype.type
             scope[kind.__name__] = kind
-            result = f"{kind.__name__}({result})"
-        leaves.append(result)
+            leaves.append(f"{kind.__name__}({results[position]})")
+        else:
+            leaves.append(results[position])
     parameters = ", ".join(f"a{position}" for position in range(arguments))
-    text = f"def call({parameters}):\n    r = jitted({parameters})\n    return "
+    text = f"def call({parameters}):\n    r = jitted({parameters})\n{''.join(lines)}    return "
     text += _structured(structure, leaves, scope)
     exec(text, scope)
     return scope["call"]  # type: ignore[no-any-return]
+
+
+_LONG = 64
+"""Leaves from which a structure is built by optree, and not by a display of its leaves."""
 
 
 def _structured(structure: Any, leaves: Sequence[str], scope: dict[str, Any]) -> str:
@@ -50,6 +65,14 @@ def _structured(structure: Any, leaves: Sequence[str], scope: dict[str, Any]) ->
     kind = structure.type
     if kind is None:
         return leaves[0] if structure.num_leaves else "None"
+    if len(leaves) >= _LONG and leaves[0].endswith("]"):
+        whole, _, number = leaves[0].removesuffix("]").partition("[")
+        first = int(number)
+        last = first + len(leaves)
+        if list(leaves) == [f"{whole}[{place}]" for place in range(first, last)]:
+            name = f"build_{len(scope)}"
+            scope[name] = _builder(structure)
+            return f"{name}({whole}[{first}:{last}])"
     parts = []
     start = 0
     for child in structure.children():
