@@ -11,7 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from irgrad.arguments import Call, Signature, is_traced
+from irgrad.arguments import NAMESPACE, Call, Signature, is_traced
 from irgrad.errors import ArgumentError, DifferentiationError
 from irgrad.inline.reverse import inline_value_and_grad
 from irgrad.interpret.draw import draw_graph
@@ -21,6 +21,7 @@ from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
 from irgrad.runtime.assemble import assembled, joined
 from irgrad.runtime.call import Executable
+from irgrad.runtime.take_apart import taking_apart
 from irgrad.specialise import Specialisation, prepared, specialise, warn_of_independence
 
 
@@ -77,6 +78,7 @@ class CompiledFunction:
         self._seen: dict[Any, list[tuple[tuple[int, ...], ...]]] = {}
         self._fast: dict[Any, Callable[..., Any]] = {}
         self._fast_gradient: dict[Any, Callable[..., Any]] = {}
+        self._takers: dict[Any, Callable[..., list[Any]]] = {}
         self._latest: Specialisation | None = None
         self._counted: list[Executable] = []
         self._lock = threading.RLock()
@@ -87,7 +89,7 @@ class CompiledFunction:
         if not kwargs:
             try:
                 return self._fast[tuple(map(type, args))](*args)
-            except (KeyError, TypeError, ValueError):
+            except (LookupError, TypeError, ValueError):
                 pass  # other types, sizes or dtypes than last time: look them up
         if is_traced((args, kwargs)):
             return self._function(*args, **kwargs)
@@ -103,7 +105,7 @@ class CompiledFunction:
         if not kwargs:
             try:
                 return self._fast_gradient[tuple(map(type, args))](*args)  # type: ignore[no-any-return]
-            except (KeyError, TypeError, ValueError):
+            except (LookupError, TypeError, ValueError):
                 pass  # other types, sizes or dtypes than last time: look them up
         if is_traced((args, kwargs)):
             argnums = self._argnums[0] if self._one else self._argnums
@@ -120,10 +122,21 @@ class CompiledFunction:
         if gradient and chosen.complaint is not None:
             raise chosen.complaint
         run = self._runner(chosen, call, gradient)
-        if not kwargs and _is_flat(call) and not call.static:
+        if not kwargs and not call.static:
             table = self._fast_gradient if gradient else self._fast
-            table[tuple(map(type, args))] = run
+            fast = run if _is_flat(call) else self._from_trees(call, args, run)
+            table[tuple(map(type, args))] = fast
         return run(*call.values)
+
+    def _from_trees(
+        self, call: Call, args: tuple[Any, ...], run: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        """Return ``run`` on arguments like ``args``, which hold leaves in containers."""
+        key = call.key()
+        take_apart = self._takers.get(key)
+        if take_apart is None:
+            take_apart = self._takers[key] = taking_apart(args, call.parts(), NAMESPACE)
+        return lambda *args: run(*take_apart(*args))
 
     def _specialisation(self, call: Call) -> Specialisation:
         """Return the trace that serves a call, tracing where none does."""

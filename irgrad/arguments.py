@@ -81,6 +81,20 @@ class Call:
                     places[member] = (position, element)
         return places
 
+    def parts(self) -> list[int | tuple[np.dtype, list[int]]]:
+        """Return, for every leaf, which of all the user's leaves it is or is made of."""
+        parts: list[int | tuple[np.dtype, list[int]]] = [0] * len(self.leaves)
+        start = 0
+        for parameter, structure in enumerate(self.structures):
+            for place, (position, element) in enumerate(self.places(parameter)):
+                leaf = self.leaves[position]
+                if element is None:
+                    parts[position] = start + place
+                elif element == 0:
+                    parts[position] = (leaf.dtype, [start + m for m in leaf.members or ()])
+            start += structure.num_leaves
+        return parts
+
     def _packed(self, parameter: int) -> list[bool]:
         """Tell which of the user's leaves of a parameter travel in an array."""
         packed = [False] * self.structures[parameter].num_leaves
