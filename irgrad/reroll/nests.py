@@ -12,6 +12,7 @@ nested loop recognition, CGO 2008.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import sub
 from typing import Any
 
 WINDOW = 2048
@@ -104,7 +105,7 @@ def recognise(shapes: Sequence[int], vectors: Sequence[Vector], window: int = WI
 
 
 def _difference(a: Vector, b: Vector) -> Vector:
-    return tuple([x - y for x, y in zip(a, b, strict=True)])
+    return tuple(map(sub, a, b))
 
 
 def _absorbed(stack: Stack, window: int) -> int:
@@ -121,10 +122,7 @@ def _absorbed(stack: Stack, window: int) -> int:
         if len(loop.body) != size:
             continue
         group = terms[-size:]
-        if any(t.shape != known.shape for t, known in zip(group, loop.body, strict=True)):
-            continue
-        expected = zip(group, loop.last, loop.step, strict=True)
-        if any(_difference(term.vector, last) != step for term, last, step in expected):
+        if not _continues(loop, group):
             continue
         loop.last = [term.vector for term in group]
         for known, term in zip(loop.body, group, strict=True):
@@ -133,6 +131,14 @@ def _absorbed(stack: Stack, window: int) -> int:
         loop.vector = (loop.trips[0], *loop.vector[1:])
         return size
     return 0
+
+
+def _continues(loop: Term, group: list[Term]) -> bool:
+    """Tell whether a group is what the next iteration of a loop would be."""
+    for term, known, last, step in zip(group, loop.body, loop.last, loop.step, strict=True):
+        if term.shape != known.shape or _difference(term.vector, last) != step:
+            return False
+    return True
 
 
 def _repeated(stack: Stack, window: int) -> int:
@@ -148,18 +154,23 @@ def _repeated(stack: Stack, window: int) -> int:
         place = stack.same[place]
         if size > window or 3 * size > top + 1:
             return 0
-        if terms[top - 2 * size].shape == shape and all(
-            _moves_evenly(terms[k], terms[k - size], terms[k - 2 * size])
-            for k in range(top, top - size, -1)
-        ):
+        if terms[top - 2 * size].shape == shape and _move_evenly(terms, size):
             return size
     return 0
 
 
-def _moves_evenly(third: Term, second: Term, first: Term) -> bool:
-    return third.shape == second.shape == first.shape and _difference(
-        third.vector, second.vector
-    ) == _difference(second.vector, first.vector)
+def _move_evenly(terms: list[Term], size: int) -> bool:
+    """Tell whether the three groups of ``size`` terms on top are three iterations of a loop."""
+    top = len(terms) - 1
+    for k in range(top, top - size, -1):
+        third, second, first = terms[k], terms[k - size], terms[k - 2 * size]
+        if not third.shape == second.shape == first.shape:
+            return False
+        if third.vector == second.vector == first.vector:
+            continue
+        if _difference(third.vector, second.vector) != _difference(second.vector, first.vector):
+            return False
+    return True
 
 
 def _rolled(stack: list[Term], size: int, loops: dict[Any, int], fresh: int) -> Term:
@@ -179,6 +190,9 @@ def _rolled(stack: list[Term], size: int, loops: dict[Any, int], fresh: int) -> 
 
 def _join(known: Term, term: Term) -> None:
     """Add the instances of ``term`` to those of a term of the same shape."""
+    if not known.body:
+        known.ordinals += term.ordinals
+        return
     pairs = [(known, term)]
     while pairs:
         into, source = pairs.pop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import inspect
 import sys
 import warnings
 from bisect import bisect_right
@@ -22,6 +23,13 @@ _foreign: dict[CodeType, bool] = {}
 _starts: dict[CodeType, list[int]] = {}
 _interned: dict[tuple[tuple[CodeType, int], ...], Origin] = {}
 
+_Known = tuple[int, dict[tuple[CodeType, int], Origin], tuple[tuple[CodeType, int], ...]]
+_callers: dict[FrameType, _Known] = {}
+"""For a caller: the instruction it is at, origins by innermost site, and the outer sites."""
+
+_FRAMES = 64
+_SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
 BOUNDARY = "run_traced"
 """The name of the function between irgrad and the user's: a chain of calls ends there."""
 
@@ -36,22 +44,63 @@ def _is_users(code: CodeType) -> bool:
 
 
 def origin_here() -> Origin:
-    """Return the origin of the operation being recorded; cost linear in the depth of calls."""
+    """Return the origin of the operation being recorded.
+
+    A running frame that is no generator's stays below the same callers until it returns, so the
+    chain from there outwards is remembered: the cost is that of the innermost two frames.
+    """
     frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not _is_users(frame.f_code):
+        frame = None if frame.f_code.co_name == BOUNDARY else frame.f_back
+    if frame is None:
+        return _settled(())
+    innermost = (frame.f_code, frame.f_lasti)
+    caller = frame.f_back
+    if caller is None:
+        return _settled((innermost,))
+    known = _callers.get(caller)
+    if known is None or known[0] != caller.f_lasti:
+        outer, bounded = _chain(caller)
+        if not bounded or caller.f_code.co_flags & _SUSPENDABLE:
+            return _settled((innermost, *outer))
+        if len(_callers) >= _FRAMES:
+            _callers.clear()
+        known = _callers[caller] = (caller.f_lasti, {}, outer)
+    _, inside, outer = known
+    origin = inside.get(innermost)
+    if origin is None:
+        origin = inside[innermost] = _settled((innermost, *outer))
+    return origin
+
+
+def forget_frames() -> None:
+    """Let go of the frames that are remembered, and with them of the user's variables."""
+    _callers.clear()
+
+
+def _chain(frame: FrameType | None) -> tuple[tuple[tuple[CodeType, int], ...], bool]:
+    """Return the user's call sites from ``frame`` outwards, and whether a trace bounds them.
+
+    Linear in the depth of calls.
+    """
     sites: list[tuple[CodeType, int]] = []
     while frame is not None:
         code = frame.f_code
         if _is_users(code):
             sites.append((code, frame.f_lasti))
         elif code.co_name == BOUNDARY:
-            break
+            return tuple(sites), True
         frame = frame.f_back
-    key = tuple(sites)
-    origin = _interned.get(key)
+    return tuple(sites), False
+
+
+def _settled(sites: tuple[tuple[CodeType, int], ...]) -> Origin:
+    """Return the one origin of these call sites."""
+    origin = _interned.get(sites)
     if origin is None:
         settled = tuple((code, _instruction(code, offset)) for code, offset in sites)
         origin = _interned.setdefault(settled, Origin(settled))
-        _interned[key] = origin
+        _interned[sites] = origin
     return origin
 
 
@@ -74,7 +123,7 @@ def _instruction(code: CodeType, offset: int) -> int:
 
 def location_here() -> Location | None:
     """Return the user's line that is running now."""
-    return origin_here().location()
+    return _settled(_chain(sys._getframe(1))[0]).location()
 
 
 def warn_here(message: str, category: type[Warning]) -> None:

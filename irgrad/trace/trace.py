@@ -14,7 +14,7 @@ from irgrad.ir.dims import Assumptions
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.types import ArrayType
 from irgrad.trace.operands import as_node
-from irgrad.trace.origins import location_of
+from irgrad.trace.origins import forget_frames, location_of
 from irgrad.trace.tracer import PythonType, Trace, Tracer, located
 
 
@@ -80,6 +80,7 @@ def run_traced(
             raise located(cause, location_of(error.__traceback__)) from None
         finally:
             trace.open = False
+            forget_frames()
     return Traced(
         finished(trace, outputs, name),
         tuple(array for array, _ in trace.captured.values()),

@@ -30,6 +30,7 @@ from irgrad.trace.constants import number_of_sizes
 from irgrad.trace.in_place import InPlaceOperators
 from irgrad.trace.operands import as_node, dtype_or_weak, readied
 from irgrad.trace.origins import is_subscript, location_here, origin_here
+from irgrad.trace.plans import Plans
 from irgrad.trace.sizes import TracedSize
 
 WEAK_OPERATORS = frozenset(
@@ -60,6 +61,7 @@ class Trace:
         self.replaced: dict[Node, Node] = {}
         """Nodes that ``finished`` is to leave out, and the nodes that compute as much and more."""
         self._scalars: dict[Any, Node] = {}
+        self.plans = Plans(self)
 
     def record(self, op: Op, inputs: tuple[Node, ...], params: Mapping[str, Any]) -> Node:
         """Append a node, its type inferred from its inputs'."""
@@ -247,7 +249,12 @@ class Tracer(InPlaceOperators):
 
     def bind(self, op: Op, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         """Record ``op`` on ``operands``: tracers, arrays of the user's, Python numbers."""
-        trace = innermost(self.tape, operands, params)
+        trace = self.tape
+        if not params and trace.open:
+            repeated = trace.plans.repeated(op, operands, Tracer)
+            if repeated is not None:
+                return Tracer(trace, *repeated)
+        trace = innermost(trace, operands, params)
         try:
             if op.promote is not None:
                 nodes, weak = self._promoted(trace, op, operands)
@@ -262,6 +269,7 @@ class Tracer(InPlaceOperators):
                 Tracer(trace, trace.record(item, (node,), {"index": index}))
                 for index in range(len(node.type))
             )
+        trace.plans.remember(op, operands, params, Tracer, node, weak)
         return Tracer(trace, node, weak)
 
     def _promoted(

@@ -189,3 +189,16 @@ def test_a_plain_arrays_own_methods_see_the_traced_operand() -> None:
     """``w.T.dot(x)`` runs inside NumPy, element by element; no input is swallowed by it."""
     table = numbers(4, 3, seed=2)
     check(lambda x: [table.T.dot(x), table.T @ x, x @ table, table[:, 0].dot(x)], X, narrow=False)
+
+
+def test_repeated_scalar_operations_keep_kinds_and_signs_apart():
+    def f(x, k):
+        results = [x * 0.0, x * -0.0, k * 2, k * 2.0, k * 3, x * 3, k * 2, x + k]
+        return tuple(results)
+
+    compiled = irgrad.compile(f, jit=False, argnums=())
+    got = compiled(np.float64(-1.5), np.int64(7))
+    expected = f(np.float64(-1.5), np.int64(7))
+    assert [type(value) for value in got] == [type(value) for value in expected]
+    assert list(got) == list(expected)
+    assert [np.signbit(value) for value in got] == [np.signbit(value) for value in expected]
