@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import irgrad
 from irgrad.errors import (
     ConcreteValueError,
     EscapedTracerError,
