@@ -10,6 +10,7 @@ from irgrad.ir.graph import Graph
 from irgrad.reroll.build import Builder
 from irgrad.reroll.instances import Owners, statements_of
 from irgrad.reroll.nests import recognise
+from irgrad.reroll.peeled import take_back
 from irgrad.reroll.records import records_of
 from irgrad.reroll.resolve import Resolver
 from irgrad.reroll.tapes import lay_out
@@ -38,7 +39,7 @@ def reroll(graph: Graph, *, least: int = 0) -> Rerolled:
     if len(graph.nodes) < least:
         return Rerolled(graph)
     records = records_of(graph)
-    terms = recognise(records.shapes, records.vectors)
+    terms = take_back(recognise(records.shapes, records.vectors), records)
     top, statements = statements_of(terms)
     loops = {loop for statement in statements for loop in statement.path}
     if not loops:

@@ -18,7 +18,7 @@ from irgrad.ops.index import gather
 from irgrad.ops.views import strided, strided_set
 from irgrad.reroll.instances import Loop, Statement, fitted
 from irgrad.reroll.records import Records
-from irgrad.reroll.resolve import Carry, Resolution, Resolver, Tape, Taped, Value
+from irgrad.reroll.resolve import Carry, Given, Indices, Resolution, Resolver, Tape, Taped, Value
 
 
 class Scope:
@@ -131,7 +131,8 @@ class Builder:
         inputs = tuple([self.operand(statement, place, scope) for place in range(len(node.inputs))])
         params = node.params
         if statement.path and "starts" in params:
-            params = self.placed(statement, [self.records.nodes[k] for k in statement.ordinals])
+            nodes = [self.records.nodes[k] for k in statement.ordinals]
+            params = self.placed(statement.indices, nodes)
         result = scope.add(node.op, inputs, params, node.origin)
         scope.values["value", statement] = result
         kept = self.resolver.taped.get(statement)
@@ -154,18 +155,18 @@ class Builder:
         found = self.resolver.reads.get((statement, place))
         if found is not None:
             return self.reach(found, scope)
-        node = self.records.nodes[statement.first].inputs[place]
-        if node in self.records.parts:
+        return self.outside(Given(statement.ordinals, place, statement.indices), scope)
+
+    def outside(self, found: Given, scope: Scope) -> Node:
+        """Return the node that stands for what no record made, in every iteration."""
+        nodes = [self.records.nodes[k].inputs[found.place] for k in found.ordinals]
+        node = nodes[0]
+        if found.indices and node in self.records.parts:
             base = scope.see(self.records.parts[node])
-            if not statement.path:
-                return scope.once(strided, (base,), node.params, node)
-            nodes = self.records.nodes
-            params = self.placed(statement, [nodes[k].inputs[place] for k in statement.ordinals])
+            params = self.placed(found.indices, nodes)
             return scope.once(strided, (base,), params, tuple(params.values()))
-        if node.op is constant and statement.path:
-            nodes = self.records.nodes
-            values = [nodes[k].inputs[place].params["value"] for k in statement.ordinals]
-            return self.constants(statement, values, scope)
+        if found.indices and node.op is constant:
+            return self.constants(found.indices, [node.params["value"] for node in nodes], scope)
         return self.given(scope, node)
 
     def given(self, scope: Scope, node: Node) -> Node:
@@ -177,23 +178,23 @@ class Builder:
             return scope.once(strided, (scope.see(self.records.parts[node]),), node.params, node)
         return scope.see(node)
 
-    def placed(self, statement: Statement, nodes: Sequence[Node]) -> dict[str, Any]:
+    def placed(self, indices: Indices, nodes: Sequence[Node]) -> dict[str, Any]:
         """Return the params of a strided read or write whose starts move with the loops."""
         params = dict(nodes[0].params)
         if all(type(start) is int for start in params["starts"]):
             starts = np.array([node.params["starts"] for node in nodes]).reshape(len(nodes), -1)
-            places = [fitted(column, statement.indices) for column in starts.T]
+            places = [fitted(column, indices) for column in starts.T]
             assert all(place is not None for place in places), "recognised as affine"
             params["starts"] = tuple(affine(place) for place in places if place is not None)
         return params
 
-    def constants(self, statement: Statement, values: Sequence[Any], scope: Scope) -> Node:
+    def constants(self, indices: Indices, values: Sequence[Any], scope: Scope) -> Node:
         """Return a constant that differs between iterations, as an element of an array."""
         array = np.array(values)
         bits = bits_of(array)
         if (bits == bits[0]).all():
             return scope.once(constant, (), {"value": values[0]}, (array.dtype, bits[0].tobytes()))
-        return self.tabled(array, statement.indices, scope)
+        return self.tabled(array, indices, scope)
 
     def tabled(self, values: np.ndarray, indices: tuple[np.ndarray, ...], scope: Scope) -> Node:
         """Return ``values[k]`` in the k-th instance, read from a table with an axis a loop."""
@@ -231,6 +232,8 @@ class Builder:
             return scope.see(("value", found.statement))
         if isinstance(found, Carry):
             return scope.see(found)
+        if isinstance(found, Given):
+            return self.outside(found, scope)
         return self.from_tape(found, scope)
 
     def from_tape(self, found: Taped, scope: Scope) -> Node:

@@ -147,6 +147,6 @@ def _enters(statement: Statement, level: int) -> np.ndarray:
 
 
 def operand_ordinals(records: Records, statement: Statement, place: int) -> np.ndarray:
-    """Return which records operand ``place`` of each instance is."""
+    """Return which record operand ``place`` of each instance is, -1 where it is none."""
     ordinals, nodes = records.ordinals, records.nodes
-    return np.array([ordinals[nodes[k].inputs[place]] for k in statement.ordinals])
+    return np.array([ordinals.get(nodes[k].inputs[place], -1) for k in statement.ordinals])

@@ -29,6 +29,15 @@ class Value:
 
 
 @dataclass(frozen=True, eq=False)
+class Given:
+    """What no record made: operand ``place`` of these instances, an argument or a constant."""
+
+    ordinals: np.ndarray
+    place: int
+    indices: Indices
+
+
+@dataclass(frozen=True, eq=False)
 class Carry:
     """A value that a loop hands to its next iteration, and at the end to what follows.
 
@@ -48,7 +57,7 @@ class Taped:
     indices: Indices
 
 
-Resolution = Value | Carry | Taped
+Resolution = Value | Given | Carry | Taped
 
 
 @dataclass(eq=False)
@@ -61,17 +70,19 @@ class Resolver:
     taped: dict[Statement, Kept] = field(default_factory=dict)
     tape_reads: list[Taped] = field(default_factory=list)
     reads: dict[tuple[Statement, int], Resolution] = field(default_factory=dict)
-    _known: dict[tuple[Loop, Statement, bytes], Carry] = field(default_factory=dict)
+    _known: dict[tuple[Loop, Statement, bytes, int], Carry] = field(default_factory=dict)
 
     def resolve_all(self, statements: Sequence[Statement], graph: Graph) -> list[Resolution | None]:
         """Resolve every operand that a record made; return how the outputs are reached."""
         ordinals = self.records.ordinals
         for statement in statements:
-            for place, operand in enumerate(self.records.nodes[statement.first].inputs):
+            # The first iteration alone may start from what no record made.
+            for place, operand in enumerate(self.records.nodes[statement.ordinals[-1]].inputs):
                 if operand in ordinals:
                     made = operand_ordinals(self.records, statement, place)
+                    given = Given(statement.ordinals, place, statement.indices)
                     self.reads[statement, place] = self.resolved(
-                        made, statement.indices, statement.path
+                        made, statement.indices, statement.path, given
                     )
         outputs = [
             self.resolved(np.array([ordinals[node]]), (), ()) if node in ordinals else None
@@ -80,9 +91,20 @@ class Resolver:
         self.keep()
         return outputs
 
-    def resolved(self, made: np.ndarray, indices: Indices, path: tuple[Loop, ...]) -> Resolution:
-        """Return how a body inside ``path`` gets the records ``made`` in its iterations."""
-        found = self._without_tape(made, indices, path)
+    def resolved(
+        self,
+        made: np.ndarray,
+        indices: Indices,
+        path: tuple[Loop, ...],
+        given: Given | None = None,
+    ) -> Resolution:
+        """Return how a body inside ``path`` gets the records ``made`` in its iterations.
+
+        A record is -1 where it is ``given`` instead.
+        """
+        if given is not None and (made < 0).all():
+            return Given(given.ordinals, given.place, indices)
+        found = self._without_tape(made, indices, path, given)
         if found is None:
             found = Taped(made, indices)
             self.tape_reads.append(found)
@@ -120,9 +142,14 @@ class Resolver:
             )
 
     def _without_tape(
-        self, made: np.ndarray, indices: Indices, path: tuple[Loop, ...]
+        self,
+        made: np.ndarray,
+        indices: Indices,
+        path: tuple[Loop, ...],
+        given: Given | None = None,
     ) -> Resolution | None:
-        statement = self.owners.single(made)
+        begun = bool((made < 0).any())
+        statement = None if begun else self.owners.single(made)
         if statement is not None and self._is_current(statement, made, indices, path):
             return Value(statement)
         if not path:
@@ -131,15 +158,18 @@ class Resolver:
         if not first.any():
             return None
         outer = tuple(index[first] for index in indices[:-1])
-        if self._is_constant(made, first):
+        if not begun and self._is_constant(made, first):
             return self._without_tape(made[first], outer, path[:-1])
         source = self.owners.single(made[~first])
         if source is None or not self._is_previous(source, made, indices, path):
             return None
-        key = (path[-1], source, made[first].tobytes())
+        if given is not None:
+            given = Given(given.ordinals[first], given.place, outer)
+        start = made[first].tobytes()
+        key = (path[-1], source, start, given.place if begun and given else -1)
         carry = self._known.get(key)
         if carry is None:
-            initial = self.resolved(made[first], outer, path[:-1])
+            initial = self.resolved(made[first], outer, path[:-1], given)
             self._deliver(source, len(path))
             carry = self._known[key] = Carry(path[-1], source, initial)
             self.carries.setdefault(path[-1], []).append(carry)
