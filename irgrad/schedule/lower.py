@@ -14,6 +14,7 @@ from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.accumulators import keep_sums_local
 from irgrad.schedule.build import Memory, build_units
+from irgrad.schedule.copies import copies_as_loops
 from irgrad.schedule.fuse import Item, Nest, fuse
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
 from irgrad.schedule.names import Names
@@ -323,7 +324,8 @@ def _tidied(
     statements: Sequence[loops.Statement], returned: frozenset[str], names: Names
 ) -> list[loops.Statement]:
     """Return the statements after the passes that work on statements alone."""
-    return tidy(keep_sums_local(unroll(statements, returned), names.fresh), names)
+    written = copies_as_loops(keep_sums_local(unroll(statements, returned), names.fresh))
+    return tidy(written, names)
 
 
 def weight(expression: loops.Expression) -> int:
