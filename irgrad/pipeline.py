@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from irgrad.differentiate.reverse import value_and_gradient
-from irgrad.emit import vector_math
+from irgrad.emit import library
 from irgrad.emit.emit import emit
 from irgrad.ir import dims, loops
 from irgrad.ir.graph import Graph
@@ -111,20 +111,15 @@ def _lowered(
 
 
 def _notes(function: loops.Function, options: Options) -> list[str]:
-    parts = loops.every_statement(function.body)
     sizes = ", ".join(size.name for size in function.sizes)
     notes = [f"Sizes: any {sizes}." if sizes else "Sizes: fixed."]
     if options.fastmath:
         notes.append("Compiled with fastmath: no value may be NaN or infinite.")
-    blas = any(isinstance(part, loops.Call) and part.function.startswith("np.") for part in parts)
-    fast = "numba with SciPy, whose BLAS it calls," if blas else "numba"
-    notes.append(f"Emitted by irgrad; needs NumPy, and {fast} to be fast.")
-    notes.append("Numbers after % are nodes of the graph.")
     return notes
 
 
 def _reserved_names() -> frozenset[str]:
-    kernels = {
+    kernels = frozenset(
         op.lowering.function for op in OPS.values() if isinstance(op.lowering, Kernel)
-    }
-    return frozenset(kernels | {kernel.function for kernel in vector_math.KERNELS})
+    )
+    return kernels | library.names()

@@ -11,8 +11,9 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from irgrad.emit import vector_math
+from irgrad.emit import foreign, library, vector_math
 from irgrad.emit.expressions import Printer, literal, size_text
+from irgrad.emit.foreign import Entry
 from irgrad.emit.templates import template_folder
 from irgrad.ir import loops
 
@@ -27,11 +28,28 @@ class ModuleView:
     title: str
     signatures: tuple[str, ...]
     notes: tuple[str, ...]
+    imports: str
     needs_exact: bool
     needs_strict: bool
+    needs_careful: bool
     loop_flags: str
     kernels: tuple[str, ...]
     functions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NumbaView:
+    """What ``numba.py.jinja`` prints, which has no variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportsView:
+    """What ``imports.py.jinja`` prints: numba's imports, and the binding of SciPy's functions."""
+
+    modules: tuple[str, ...]
+    special: tuple[str, ...]
+    routines: tuple[str, ...]
+    plain: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +117,20 @@ def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: 
     for function in program.functions:
         kernels.update(function.kernels)
         functions.append(_function(function, printer))
+    for text in kernels.values():
+        printer.used.update(dict.fromkeys(library.called(text)))
+    needed = library.needed(printer.used)
     texts: list[str] = []
     exact = strict = False
-    for name in vector_math.closure(printer.used):
+    for name in needed.vector_math:
         kernel = vector_math.BY_FUNCTION[name]
         strict |= kernel.strict
         exact |= not kernel.strict
         flags = "STRICT" if kernel.strict else "EXACT"
         texts.append(f"@njit(**{flags})\n{vector_math.source(name).strip()}")
+    texts.extend(
+        f"@njit(**CAREFUL)\n{library.special_source(name).strip()}" for name in needed.special
+    )
     texts.extend(f"@njit(**LOOP)\n{text.strip()}" for text in kernels.values())
     main = program.functions[-1]
     return render(
@@ -114,14 +138,67 @@ def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: 
         ModuleView(
             title=title,
             signatures=(_signature(main.arguments), _signature(main.results)),
-            notes=tuple(notes),
+            notes=(
+                *notes,
+                _needs(program, needed.foreign),
+                "Numbers after % are nodes of the graph.",
+            ),
+            imports=_imports(needed.foreign).rstrip("\n"),
             needs_exact=exact,
             needs_strict=strict,
+            needs_careful=bool(needed.special),
             loop_flags="True" if fastmath else '{"reassoc", "contract", "nsz"}',
             kernels=tuple(texts),
             functions=tuple(functions),
         ),
     )
+
+
+def _needs(program: loops.Program, entries: Sequence[Entry]) -> str:
+    """Return the note that says what a file needs."""
+    if entries:
+        return "Emitted by irgrad; needs NumPy and SciPy, and numba to be fast."
+    parts = loops.every_statement(program.functions[-1].body)
+    blas = any(isinstance(part, loops.Call) and part.function.startswith("np.") for part in parts)
+    fast = "numba with SciPy, whose BLAS it calls," if blas else "numba"
+    return f"Emitted by irgrad; needs NumPy, and {fast} to be fast."
+
+
+def _imports(entries: Sequence[Entry]) -> str:
+    """Return the imports of numba, and the bindings of SciPy's functions."""
+    if not entries:
+        return render("numba.py.jinja", NumbaView())
+    special = [entry for entry in entries if entry.module == foreign.SPECIAL]
+    routines = [entry for entry in entries if entry.module != foreign.SPECIAL]
+    by_module = {entry.module: None for entry in routines}
+    imports = [_import(module) for module in by_module]
+    return render(
+        "imports.py.jinja",
+        ImportsView(
+            modules=(*([_import(foreign.SPECIAL)] if special else []), *imports),
+            special=tuple(
+                f'{e.name} = scipy_special("{e.name}", "{e.entry}", {e.arguments})'
+                for e in special
+            ),
+            routines=tuple(
+                f'{e.name} = scipy_routine({e.module.split(".")[-1]}, "{e.entry}", {e.arguments})'
+                for e in routines
+            ),
+            plain=(
+                *imports,
+                *(
+                    f"from scipy.special import {e.plain}"
+                    + (f" as {e.name}" if e.name != e.plain else "")
+                    for e in special
+                ),
+            ),
+        ),
+    )
+
+
+def _import(module: str) -> str:
+    package, _, name = module.rpartition(".")
+    return f"from {package} import {name}"
 
 
 def _signature(arguments: Iterable[loops.Argument]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.emit import vector_math
+from irgrad.emit import library, vector_math
 from irgrad.errors import InternalError
 from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
@@ -47,7 +47,7 @@ def _float_text(value: float) -> str:
 
 
 class Printer:
-    """Prints expressions, noting which vector-math kernels they call."""
+    """Prints expressions, noting which library functions they call."""
 
     def __init__(self) -> None:
         self.used: dict[str, None] = {}
@@ -78,8 +78,8 @@ class Printer:
         if expression.vector_math is not None:
             kernel = vector_math.kernel(expression.vector_math, expression.dtype.name)
             if kernel is not None:
-                self.used.setdefault(kernel.function)
                 template = f"{kernel.function}({', '.join(_PLACES[: len(operands)])})"
+        self.used.update(dict.fromkeys(library.called(template)))
         tree = substituted(template, operands)
         if expression.dtype.kind in "iu" and expression.dtype != np.int64:
             # numba computes small and unsigned integers in 64 bits; NumPy wraps around.

@@ -76,6 +76,7 @@ def elementwise(
     selects: bool = False,
     promote: Callable[[Sequence[Any]], tuple[np.dtype, ...]] | None = None,
     result: np.dtype | None = None,
+    spellings: tuple[str, ...] | None = None,
 ) -> Op:
     """Declare an op that acts on each element, broadcasting its operands.
 
@@ -118,7 +119,7 @@ def elementwise(
             nondifferentiable=nondiff,
             promote=rule,
             samples=samples,
-            spellings=(f"np.{function.__name__}",) if ufunc is not None else (),
+            spellings=spellings or ((f"np.{ufunc.__name__}",) if ufunc is not None else ()),
             reference=ref,
             convention=convention,
             unbounded=unbounded,

@@ -14,7 +14,7 @@ import numpy as np
 from irgrad.errors import UnsupportedCallError
 from irgrad.ir.op import Operand
 from irgrad.ops import elementwise as elementary
-from irgrad.ops.registry import FUNCTIONS, METHODS, REDUCERS, UFUNCS
+from irgrad.ops.registry import FUNCTIONS, METHODS, REDUCERS, UFUNCS, ufunc_meaning
 
 
 class NumPyOperand(Operand):
@@ -41,9 +41,9 @@ class NumPyOperand(Operand):
 
     def call_ufunc(self, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Apply ``ufunc`` to ``inputs``; ``where=``, ``out=`` and ``dtype=`` are understood."""
-        meaning = UFUNCS.get(ufunc)
+        meaning = ufunc_meaning(ufunc)
         if meaning is None:
-            raise unsupported(f"np.{ufunc.__name__}")
+            raise unsupported(ufunc_name(ufunc))
         if not kwargs:
             return meaning(*inputs)
         return self.call_ufunc_with_options(ufunc, meaning, inputs, kwargs)
@@ -199,6 +199,12 @@ class NumPyOperand(Operand):
         if meaning is None:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return lambda *args, **kwargs: meaning(self, *args, **kwargs)
+
+
+def ufunc_name(ufunc: np.ufunc) -> str:
+    """Return how a user writes a ufunc: NumPy's, else one that SciPy has."""
+    own = getattr(np, ufunc.__name__, None) is ufunc
+    return f"np.{ufunc.__name__}" if own else f"scipy.special.{ufunc.__name__}"
 
 
 def unsupported(call: str) -> UnsupportedCallError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,6 +17,9 @@ OPS: dict[str, Op] = {}
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 """What a call of a NumPy or SciPy ufunc on a traced value does."""
 
+SCIPY_UFUNCS: dict[str, Callable[..., Any]] = {}
+"""What a call of a ufunc of scipy.special on a traced value does, by the ufunc's name."""
+
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """What a call of any other NumPy function on a traced value does."""
 
@@ -26,6 +30,20 @@ REDUCERS: dict[Any, Callable[..., Any]] = {}
 """What ``ufunc.reduce`` means: ``np.add.reduce`` is ``np.sum``."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def ufunc_meaning(ufunc: Any) -> Callable[..., Any] | None:
+    """Return what a call of ``ufunc`` on a traced value does, None where irgrad doesn't know it.
+
+    SciPy need not be loaded to declare what its ufuncs mean; it is when one is called.
+    """
+    meaning = UFUNCS.get(ufunc)
+    if meaning is None and getattr(ufunc, "__name__", None) in SCIPY_UFUNCS:
+        name: str = ufunc.__name__
+        loaded = sys.modules.get("scipy.special._ufuncs")
+        if getattr(loaded, name, None) is ufunc:
+            meaning = UFUNCS[ufunc] = SCIPY_UFUNCS[name]
+    return meaning
 
 
 def declare(op: Op) -> Op:

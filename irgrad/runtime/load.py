@@ -5,7 +5,9 @@ irgrad is not installed. When irgrad loads it, the module gets an `__import__` o
 out a stand-in for the name `numba`, with another `njit`:
 
 - jitted: numba's own, with the checked machine-code cache instead of numba's;
-- plain (`jit=False`): the identity, so the very same text runs as ordinary Python.
+- plain (`jit=False`): the identity, so the very same text runs as ordinary Python; numba's
+  submodules and llvmlite are not to be had then, and files that bind C functions of SciPy take
+  the functions of its Python interface.
 
 That touches no global state, unlike `numba.config.DISABLE_JIT`, so threads do not disturb each
 other and other people's jitted code stays jitted.
@@ -107,7 +109,8 @@ def _execute(source: str, digest: str, name: str, jit: bool) -> types.ModuleType
     if path is not None:
         module.__file__ = filename
     stand_in = _jitted_numba(name, fingerprint(source)) if jit else _plain_numba()
-    module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _importer(stand_in)}
+    importer = _importer(stand_in, plain=not jit)
+    module.__dict__["__builtins__"] = {**vars(builtins), "__import__": importer}
     code = compile(source, filename, "exec", dont_inherit=True)
     # Machine code refers to its module by name; without this line numba would record the functions
     # as `<dynamic>`, and the next process would crash on loading them.
@@ -166,10 +169,12 @@ def _jitted_numba(name: str, sha256: str) -> types.ModuleType | None:
     return stand_in
 
 
-def _importer(stand_in: types.ModuleType | None) -> Callable[..., Any]:
+def _importer(stand_in: types.ModuleType | None, *, plain: bool) -> Callable[..., Any]:
     def import_(name: str, *context: Any, **keywords: Any) -> Any:
         if name == "numba" and stand_in is not None:
             return stand_in
+        if plain and name.partition(".")[0] in ("llvmlite", "numba"):
+            raise ImportError(f"{name} is for compiled code", name=name)
         return builtins.__import__(name, *context, **keywords)
 
     return import_

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 
 import irgrad
-from irgrad.ir import dims
+from irgrad.emit.emit import emit
+from irgrad.ir import dims, loops
 from irgrad.ir.op import Elementwise, Op
+from irgrad.ir.text import digest
 from irgrad.ops import OPS
+from irgrad.runtime.load import load_module
 from tests.ops.contracts import Case, apply, gradient, identified, weighted, weights
 
 
@@ -170,10 +172,9 @@ def compiled_expressions(ops: Sequence[Op], arity: int) -> Any:
     for row, op in enumerate(ops):
         assert isinstance(op.lowering, Elementwise)
         lines.append(f"        out[{row}, i] = {op.lowering.expression}")
-    space: dict[str, Any] = {"np": np}
-    exec("\n".join(lines), space)
-    flags = {"reassoc", "contract", "nsz"}  # those of emitted loops
-    return numba.njit(error_model="numpy", fastmath=flags)(space["run"])
+    function = loops.Function("nothing", "", (), (), (), (), (), (("run", "\n".join(lines)),))
+    source = emit(loops.Program((function,)), title="", notes=(), fastmath=False)
+    return load_module(source, digest(source), jit=True).run
 
 
 def tabulated(values: np.ndarray, arity: int) -> list[np.ndarray]:

@@ -1,0 +1,97 @@
+"""Declaring what SciPy's ufuncs mean on traced values, without importing SciPy.
+
+``import scipy.special`` takes longer than ``import irgrad``, so ops name SciPy's ufuncs; the first
+call of one that the registry does not know looks its name up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import UnsupportedCallError
+from irgrad.ir.op import Op, Sample
+from irgrad.ops.declare import elementwise
+from irgrad.ops.registry import SCIPY_UFUNCS
+
+
+def scipy_function(name: str) -> Any:
+    """Return the function of scipy.special of this name, ``_zeta`` and the like included."""
+    import scipy.special
+
+    return getattr(scipy.special, name, None) or getattr(scipy.special._ufuncs, name)
+
+
+def scipy_promotion(name: str) -> Callable[[Sequence[Any]], tuple[np.dtype, ...]]:
+    """Return the dtype rule of a ufunc of scipy.special, of its loops over real numbers."""
+
+    @cache
+    def resolve(dtypes: tuple[Any, ...]) -> tuple[np.dtype, ...]:
+        ufunc = scipy_function(name)
+        try:
+            found = tuple(ufunc.resolve_dtypes((*dtypes, *([None] * ufunc.nout))))
+        except TypeError as error:
+            names = ", ".join(getattr(d, "name", getattr(d, "__name__", str(d))) for d in dtypes)
+            raise UnsupportedCallError(
+                f"scipy.special.{name} is not defined for {names}",
+                remedy="convert the operands with .astype first",
+            ) from error
+        return found
+
+    return lambda dtypes: resolve(tuple(dtypes))
+
+
+def scipy_elementwise(
+    name: str,
+    *,
+    emit: str,
+    partials: Callable[..., tuple[Any, ...]] | None = None,
+    pullback: Callable[..., tuple[Any, ...]] | None = None,
+    nondiff: str = "",
+    samples: tuple[Sample, ...],
+    ref: str = "",
+    convention: str = "",
+    unbounded: bool = False,
+    selects: bool = False,
+    vector_math: str | None = None,
+    op_name: str | None = None,
+) -> Op:
+    """Declare an op that is the ufunc ``name`` of scipy.special, on real numbers.
+
+    ``emit`` calls functions of emitted code's library: irgrad's own, or SciPy's C functions.
+    """
+
+    def evaluate(*operands: Any) -> Any:
+        return scipy_function(name)(*operands)
+
+    evaluate.__name__ = op_name or name
+    op = elementwise(
+        evaluate,
+        emit=emit,
+        promote=scipy_promotion(name),
+        vector_math=vector_math,
+        partials=partials,
+        pullback=pullback,
+        nondiff=nondiff,
+        samples=samples,
+        ref=ref,
+        convention=convention,
+        unbounded=unbounded,
+        selects=selects,
+        spellings=(f"scipy.special.{name}",),
+    )
+    SCIPY_UFUNCS[name] = op
+    return op
+
+
+def scipy_spelling(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as the meaning of ufuncs of scipy.special."""
+
+    def register(meaning: Callable[..., Any]) -> Callable[..., Any]:
+        SCIPY_UFUNCS.update(dict.fromkeys(names, meaning))
+        return meaning
+
+    return register
