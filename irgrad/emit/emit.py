@@ -16,6 +16,7 @@ from irgrad.emit.expressions import Printer, literal, size_text
 from irgrad.emit.foreign import Entry
 from irgrad.emit.templates import template_folder
 from irgrad.ir import loops
+from irgrad.ops.texts import TEXTS
 
 WIDTH = 84
 """Characters of a line of conditions or of a message, without its indentation."""
@@ -129,7 +130,7 @@ def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: 
         flags = "STRICT" if kernel.strict else "EXACT"
         texts.append(f"@njit(**{flags})\n{vector_math.source(name).strip()}")
     texts.extend(
-        f"@njit(**CAREFUL)\n{library.special_source(name).strip()}" for name in needed.special
+        f"@njit(**CAREFUL)\n{TEXTS[name].strip()}" for name in needed.texts
     )
     texts.extend(f"@njit(**LOOP)\n{text.strip()}" for text in kernels.values())
     main = program.functions[-1]
@@ -146,7 +147,7 @@ def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: 
             imports=_imports(needed.foreign).rstrip("\n"),
             needs_exact=exact,
             needs_strict=strict,
-            needs_careful=bool(needed.special),
+            needs_careful=bool(needed.texts),
             loop_flags="True" if fastmath else '{"reassoc", "contract", "nsz"}',
             kernels=tuple(texts),
             functions=tuple(functions),
@@ -310,7 +311,7 @@ def _accumulate(statement: loops.Accumulate, printer: Printer) -> list[str]:
 def _loop(statement: loops.Loop, printer: Printer) -> list[str]:
     view = LoopView(
         statement.variable.removeprefix("@"),
-        size_text(statement.extent),
+        f"{statement.over}.shape[0]" if statement.over else size_text(statement.extent),
         _body(statement.body, printer),
     )
     return render("loop.py.jinja", view).rstrip("\n").split("\n")
@@ -376,8 +377,10 @@ def _slice(statement: loops.Slice, printer: Printer) -> list[str]:
 
 
 def _slice_text(part: loops.AxisSlice) -> str:
-    """Return the slice of a view; the loop over it says how far it is read."""
+    """Return the slice of a view, open at the end where it may be."""
     start = "" if part.start == 0 and part.step > 0 else size_text(part.start)
+    if part.bounded:
+        return f"{start}:{size_text(part.start + part.size)}"
     return f"{start}:" if part.step == 1 else f"{start}::{part.step}"
 
 

@@ -10,10 +10,12 @@ from irgrad.ops import (
     cumulative,
     diagonals,
     elementwise,
+    error_functions,
     fill,
     floating,
     gamma_functions,
     index,
+    information,
     integers,
     logic,
     norms,
@@ -33,6 +35,7 @@ from irgrad.ops import (
     statistics,
     tiling,
     views,
+    zeta_functions,
 )
 from irgrad.ops.registry import OPS
 
@@ -47,10 +50,12 @@ __all__ = [
     "cumulative",
     "diagonals",
     "elementwise",
+    "error_functions",
     "fill",
     "floating",
     "gamma_functions",
     "index",
+    "information",
     "integers",
     "logic",
     "norms",
@@ -70,4 +75,5 @@ __all__ = [
     "statistics",
     "tiling",
     "views",
+    "zeta_functions",
 ]

@@ -16,13 +16,7 @@ from irgrad.errors import UnsupportedCallError
 from irgrad.ir.op import Op, Sample
 from irgrad.ops.declare import elementwise
 from irgrad.ops.registry import SCIPY_UFUNCS
-
-
-def scipy_function(name: str) -> Any:
-    """Return the function of scipy.special of this name, ``_zeta`` and the like included."""
-    import scipy.special
-
-    return getattr(scipy.special, name, None) or getattr(scipy.special._ufuncs, name)
+from irgrad.ops.texts import scipy_function
 
 
 def scipy_promotion(name: str) -> Callable[[Sequence[Any]], tuple[np.dtype, ...]]:
@@ -95,3 +89,4 @@ def scipy_spelling(*names: str) -> Callable[[Callable[..., Any]], Callable[..., 
         return meaning
 
     return register
+
