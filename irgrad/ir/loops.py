@@ -7,7 +7,7 @@ the names of sizes and loop variables.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -96,11 +96,12 @@ class Accumulate:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """``for variable in range(extent): body``."""
+    """``for variable in range(extent): body``; ``over`` names a view of ``extent`` elements."""
 
     variable: str
     extent: Dim
     body: tuple[Statement, ...]
+    over: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +153,15 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class AxisSlice:
-    """``start : start + step * size : step`` along an axis, or with step 0 the index ``start``."""
+    """``start : start + step * size : step`` along an axis, or with step 0 the index ``start``.
+
+    Where it isn't ``bounded``, the loop over the view says how far it is read.
+    """
 
     start: Dim
     size: Dim
     step: int
+    bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

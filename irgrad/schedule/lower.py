@@ -15,11 +15,13 @@ from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.accumulators import keep_sums_local
 from irgrad.schedule.build import Memory, build_units
 from irgrad.schedule.copies import copies_as_loops
+from irgrad.schedule.directions import forwards
 from irgrad.schedule.fuse import Item, Nest, fuse
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
 from irgrad.schedule.names import Names
 from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
 from irgrad.schedule.routines import lower_routine
+from irgrad.schedule.rows import through_rows
 from irgrad.schedule.storage import Path, Place, paths, place_values
 from irgrad.schedule.tidy import tidy
 from irgrad.schedule.units import (
@@ -325,7 +327,7 @@ def _tidied(
 ) -> list[loops.Statement]:
     """Return the statements after the passes that work on statements alone."""
     written = copies_as_loops(keep_sums_local(unroll(statements, returned), names.fresh))
-    return tidy(written, names)
+    return through_rows(tidy(forwards(written), names), names)
 
 
 def weight(expression: loops.Expression) -> int:
