@@ -56,23 +56,15 @@ def assembled(
     return scope["call"]  # type: ignore[no-any-return]
 
 
-_LONG = 64
-"""Leaves from which a structure is built by optree, and not by a display of its leaves."""
-
-
 def _structured(structure: Any, leaves: Sequence[str], scope: dict[str, Any]) -> str:
     """Return the expression that builds ``structure``; recursion as deep as the user's nesting."""
     kind = structure.type
     if kind is None:
         return leaves[0] if structure.num_leaves else "None"
-    if len(leaves) >= _LONG and leaves[0].endswith("]"):
-        whole, _, number = leaves[0].removesuffix("]").partition("[")
-        first = int(number)
-        last = first + len(leaves)
-        if list(leaves) == [f"{whole}[{place}]" for place in range(first, last)]:
-            name = f"build_{len(scope)}"
-            scope[name] = _builder(structure)
-            return f"{name}({whole}[{first}:{last}])"
+    if kind is list and structure.num_nodes == 1 + len(leaves) and leaves:
+        run = _run(leaves)
+        if run:
+            return run
     parts = []
     start = 0
     for child in structure.children():
@@ -88,6 +80,16 @@ def _structured(structure: Any, leaves: Sequence[str], scope: dict[str, Any]) ->
     name = f"build_{len(scope)}"
     scope[name] = _builder(structure)
     return f"{name}([{', '.join(leaves)}])"
+
+
+def _run(leaves: Sequence[str]) -> str:
+    """Return elements of one list that follow each other as a slice of it, else nothing."""
+    whole, _, number = leaves[0].removesuffix("]").partition("[")
+    if not whole.startswith("e") or not number.isdecimal():
+        return ""
+    last = int(number) + len(leaves)
+    expected = [f"{whole}[{place}]" for place in range(int(number), last)]
+    return f"{whole}[{number}:{last}]" if list(leaves) == expected else ""
 
 
 def _builder(structure: Any) -> Callable[[list[Any]], Any]:
