@@ -2,6 +2,7 @@
 
 from irgrad.ops import (
     affine,
+    bessel_functions,
     calculus,
     contract,
     control,
@@ -18,6 +19,7 @@ from irgrad.ops import (
     information,
     integers,
     logic,
+    logistic_functions,
     norms,
     operand,
     outputs,
@@ -42,6 +44,7 @@ from irgrad.ops.registry import OPS
 __all__ = [
     "OPS",
     "affine",
+    "bessel_functions",
     "calculus",
     "contract",
     "control",
@@ -58,6 +61,7 @@ __all__ = [
     "information",
     "integers",
     "logic",
+    "logistic_functions",
     "norms",
     "operand",
     "outputs",
