@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import optree
 
+from irgrad import models
 from irgrad.errors import ArgumentError, PrecisionWarning
 from irgrad.ir.graph import frozen
 from irgrad.trace.origins import warn_here
@@ -142,7 +143,7 @@ _registered: set[type] = set()
 
 
 def register_dataclasses(tree: Any) -> Any:
-    """Let optree see inside the dataclasses in ``tree``; returns it."""
+    """Let optree see inside the dataclasses and the models in ``tree``; returns it."""
     stack = [tree]
     while stack:
         value = stack.pop()
@@ -161,6 +162,11 @@ def register_dataclasses(tree: Any) -> Any:
                     cast(Any, kind), *_taken_apart(kind, names), namespace=NAMESPACE
                 )
             stack.extend(getattr(value, field.name) for field in dataclasses.fields(kind))
+        elif kind not in _registered and models.is_model(value):
+            _registered.add(kind)
+            optree.register_pytree_node(
+                cast(Any, kind), models.take_apart, cast(Any, models.build), namespace=NAMESPACE
+            )
     return tree
 
 
