@@ -1,0 +1,52 @@
+"""The regularised incomplete beta function, differentiated by its argument alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.ir.op import Operand, Sample
+from irgrad.ops.declare import elementwise, real
+from irgrad.ops.gamma_functions import betaln
+from irgrad.ops.information import xlog1py, xlogy
+from irgrad.ops.scipy_ufuncs import scipy_elementwise, scipy_spelling
+
+parameter_alone = elementwise(
+    lambda a: np.positive(a),
+    name="parameter_of_betainc",
+    emit="x",
+    promote=lambda dtypes: (dtypes[0], dtypes[0]),
+    nondiff="the incomplete beta function is differentiated by its argument x, not by a and b",
+    samples=(Sample((np.array([0.5, 1.5]),)),),
+)
+"""The parameter itself, where it is traced: a derivative by it is refused, not taken for zero."""
+
+
+def beta_density(a: Any, b: Any, x: Any) -> Any:
+    """Return ``x**(a - 1) (1 - x)**(b - 1) / B(a, b)``, the derivative of ``betainc`` by ``x``."""
+    return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+
+
+def _pullback(cotangent: Any, out: Any, a: Any, b: Any, x: Any) -> tuple[None, None, Any]:
+    return None, None, cotangent * beta_density(a, b, x)
+
+
+regularised = scipy_elementwise(
+    "betainc",
+    emit="betainc(x, y, z)",
+    pullback=_pullback,
+    samples=(
+        Sample((np.array([[1], [3], [6]]), np.array([2, 1, 5, 4]), real(0.05, 0.95, (4,)))),
+        Sample((np.array(2), np.array(3), real(0.1, 0.9, (0,)))),
+    ),
+    ref="DLMF 8.17.2, 8.17.20",
+    unbounded=True,
+)
+
+
+@scipy_spelling("betainc")
+def betainc(a: Any, b: Any, x: Any) -> Any:
+    """Return the regularised incomplete beta function I_x(a, b)."""
+    a, b = (parameter_alone(p) if isinstance(p, Operand) else p for p in (a, b))
+    return regularised(a, b, x)
