@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 
 from irgrad.arguments import NAMESPACE, Call, Signature, is_traced
-from irgrad.errors import ArgumentError, DifferentiationError
+from irgrad.errors import ArgumentError, CompileWarning, DifferentiationError
 from irgrad.inline.reverse import inline_value_and_grad
 from irgrad.interpret.draw import draw_graph
 from irgrad.ir.graph import Graph
@@ -21,21 +22,11 @@ from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
 from irgrad.runtime.assemble import assembled, joined
 from irgrad.runtime.call import Executable
+from irgrad.runtime.evaluated import evaluating
+from irgrad.runtime.statistics import Statistics
 from irgrad.runtime.take_apart import taking_apart
-from irgrad.specialise import Specialisation, prepared, specialise, warn_of_independence
-
-
-@dataclass(slots=True)
-class Statistics:
-    """What a compiled function has cost so far.
-
-    traces: times the function was traced; compiles: emitted functions compiled by numba in this
-    process; cache_hits: those loaded from the cache on disk instead.
-    """
-
-    traces: int = 0
-    compiles: int = 0
-    cache_hits: int = 0
+from irgrad.specialise import Specialisation, begun, prepared, specialise, warn_of_independence
+from irgrad.trace.origins import warn_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +112,54 @@ class CompiledFunction:
         chosen = self._specialisation(call)
         if gradient and chosen.complaint is not None:
             raise chosen.complaint
+        if self._options.tier == "auto" and self._options.jit:
+            kind = "value_and_grad" if gradient else "value"
+            job = chosen.jobs.get(kind)
+            if job is None or job.ready is None:
+                return self._meanwhile(chosen, call, gradient)
         run = self._runner(chosen, call, gradient)
         if not kwargs and not call.static:
             table = self._fast_gradient if gradient else self._fast
             fast = run if _is_flat(call) else self._from_trees(call, args, run)
             table[tuple(map(type, args))] = fast
         return run(*call.values)
+
+    def _meanwhile(self, chosen: Specialisation, call: Call, gradient: bool) -> Any:
+        """Answer a call while the compiler is at work, which is set to work after the first."""
+        job = chosen.jobs.get("value_and_grad" if gradient else "value")
+        plain = None if job is None else job.plain
+        run = evaluating(chosen.graph(gradient)) if plain is None else plain.call
+        try:
+            result = self._assembled(chosen, call, gradient, run)(*call.values)
+        finally:
+            begun(chosen, gradient)
+        with self._lock:
+            if plain is None:
+                self.stats.evaluated += 1
+            else:
+                self.stats.plain += 1
+            self.stats.tier = "evaluated" if plain is None else "plain"
+        news = None if job is None else job.news()
+        if news is not None:
+            warn_here(news, CompileWarning)
+        if gradient and job is None:
+            self._warn_of_independence(chosen)
+        return result
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is compiling in the background; tell whether that is so.
+
+        timeout: seconds to wait at most.
+
+        Raises: what a compilation in the background raised.
+        """
+        ends = None if timeout is None else time.monotonic() + timeout
+        with self._lock:
+            jobs = [job for known in self._table.values() for one in known for job in one.pending()]
+        for job in jobs:
+            if not job.wait(None if ends is None else max(0.0, ends - time.monotonic())):
+                return False
+        return True
 
     def _from_trees(
         self, call: Call, args: tuple[Any, ...], run: Callable[..., Any]
@@ -156,6 +189,7 @@ class CompiledFunction:
                 self._signature, call, history, self._argnums, self._options, name
             )
             self.stats.traces += 1
+            self.stats.stages.append(chosen.stages)
             known.insert(0, chosen)
             self._latest = chosen
             return chosen
@@ -164,19 +198,25 @@ class CompiledFunction:
         self, chosen: Specialisation, call: Call, gradient: bool
     ) -> Callable[..., Any]:
         """Return the function from flat arguments to the result in the user's structure."""
-        ready = prepared(chosen, gradient, self._options)
+        ready = prepared(chosen, gradient)
         with self._lock:
+            self.stats.tier = "compiled"
             if ready not in self._counted:
                 self._counted.append(ready)
                 self.stats.compiles += ready.compiled
                 self.stats.cache_hits += ready.loaded
-                if gradient:
-                    name = getattr(self._function, "__name__", "the function")
-                    warn_of_independence(chosen, name)
-        graph = chosen.compilation.joint if gradient else chosen.compilation.primal
-        assert graph is not None
-        types = [node.array_type for node in graph.outputs]
-        jitted = ready.call
+                if gradient and self._options.tier != "auto":
+                    self._warn_of_independence(chosen)
+        return self._assembled(chosen, call, gradient, ready.call)
+
+    def _warn_of_independence(self, chosen: Specialisation) -> None:
+        warn_of_independence(chosen, getattr(self._function, "__name__", "the function"))
+
+    def _assembled(
+        self, chosen: Specialisation, call: Call, gradient: bool, jitted: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        """Return a function of flat arguments made to give results in the user's structure."""
+        types = [node.array_type for node in chosen.graph(gradient).outputs]
         if chosen.traced.captured or chosen.watched.variables or chosen.watched.contents:
             jitted = _watching(jitted, chosen)
         structure = chosen.traced.structure
@@ -216,9 +256,9 @@ class CompiledFunction:
                 remedy="pass them as arguments",
             )
         gradient = None
-        if chosen.complaint is None and chosen.compilation.joint is not None:
-            gradient = prepared(chosen, True, self._options).call
-        return Bound(prepared(chosen, False, self._options).call, gradient)
+        if chosen.joint is not None:
+            gradient = prepared(chosen, True).call
+        return Bound(prepared(chosen, False).call, gradient)
 
     def lower(self, *args: Any, **kwargs: Any) -> Compilation:
         """Return every stage of the compilation for such arguments, without running numba."""
@@ -294,7 +334,10 @@ def _watching(jitted: Callable[..., Any], chosen: Specialisation) -> Callable[..
     def call(*args: Any) -> Any:
         if not unchanged():
             raise ValueError("something the function read from outside has changed")
-        return jitted(*args, *[np.require(a, requirements=["C", "A", "W"]) for a in captured])
+        try:
+            return jitted(*args, *captured)
+        except TypeError:  # a captured array is not contiguous
+            return jitted(*args, *[np.require(a, requirements=["C", "A", "W"]) for a in captured])
 
     return call
 
@@ -303,7 +346,7 @@ def _watching(jitted: Callable[..., Any], chosen: Specialisation) -> Callable[..
 def compile(
     function: Callable[..., Any], *, argnums: int | Sequence[int] = ...,
     static_argnames: Sequence[str] = ..., jit: bool = ...,
-    fastmath: bool = ..., shapes: str = ...,
+    fastmath: bool = ..., shapes: str = ..., tier: str = ...,
 ) -> CompiledFunction: ...  # fmt: skip
 
 
@@ -311,7 +354,7 @@ def compile(
 def compile(
     function: None = ..., *, argnums: int | Sequence[int] = ...,
     static_argnames: Sequence[str] = ..., jit: bool = ...,
-    fastmath: bool = ..., shapes: str = ...,
+    fastmath: bool = ..., shapes: str = ..., tier: str = ...,
 ) -> Callable[[Callable[..., Any]], CompiledFunction]: ...  # fmt: skip
 
 
@@ -323,6 +366,7 @@ def compile(
     jit: bool = True,
     fastmath: bool = False,
     shapes: str = "auto",
+    tier: str = "compiled",
 ) -> Any:
     """Compile a plain NumPy function and its gradient; also a decorator.
 
@@ -331,6 +375,8 @@ def compile(
     jit: False runs the emitted source as plain Python.
     fastmath: promise that no value is NaN or infinite.
     shapes: "auto" lets one compilation serve many sizes, "static" compiles for each size.
+    tier: "auto" answers the first calls by evaluating the graph, while a child process compiles;
+    "compiled" makes the first call wait for the compiler.
 
     >>> import numpy as np
     >>> f = compile(lambda x: np.sum(x * x), jit=False)
@@ -339,7 +385,9 @@ def compile(
     """
     if shapes not in ("auto", "static"):
         raise ArgumentError(f"shapes={shapes!r}", remedy='give "auto" or "static"')
-    options = Options(jit=jit, fastmath=fastmath)
+    if tier not in ("auto", "compiled"):
+        raise ArgumentError(f"tier={tier!r}", remedy='give "auto" or "compiled"')
+    options = Options(jit=jit, fastmath=fastmath, tier=tier)
 
     def wrap(plain: Callable[..., Any]) -> CompiledFunction:
         if not callable(plain):

@@ -86,6 +86,10 @@ class CacheWarning(UserWarning):
     """The cache on disk can't be used as it should; irgrad goes on without it."""
 
 
+class CompileWarning(UserWarning):
+    """A compilation that failed or takes long; irgrad answers all the same."""
+
+
 class GradientWarning(UserWarning):
     """A gradient that is zero because the output doesn't depend on the argument."""
 

@@ -11,10 +11,13 @@ class Options:
 
     jit: compile the emitted source with numba; False runs it as plain Python.
     fastmath: let the compiler assume that no value is NaN or infinite.
+    tier: "compiled" makes the first call wait for the compiler; "auto" answers by evaluating the
+    graph until a compilation in the background is ready.
     """
 
     jit: bool = True
     fastmath: bool = False
+    tier: str = "compiled"
 
     def key(self) -> str:
         """Return the text that stands for the options in cache keys."""

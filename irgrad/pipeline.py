@@ -8,8 +8,8 @@ reports, tests and ``explain`` read only that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from irgrad.differentiate.reverse import value_and_gradient
 from irgrad.emit import library
@@ -25,6 +25,7 @@ from irgrad.options import Options
 from irgrad.schedule.lower import lower_function
 from irgrad.schedule.names import is_safe
 from irgrad.simplify import simplify
+from irgrad.stages import Stages
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,7 @@ class Compilation:
     """Every artefact of compiling one function for one set of argument types.
 
     ``primal`` is the traced graph, ``joint`` the graph of value and gradient, both simplified.
+    ``seconds`` are what the stages up to the emitted text took.
     """
 
     traced: Graph
@@ -39,32 +41,72 @@ class Compilation:
     joint: Graph | None
     program: loops.Program
     module: EmittedModule
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def compile_graph(
-    traced: Graph, wanted: Sequence[int] | None, options: Options, *, verified: bool = True
-) -> Compilation:
-    """Run the stages after tracing; ``wanted`` are the inputs to differentiate by, None: none.
+def differentiated(traced: Graph, wanted: Sequence[int], *, verified: bool = True) -> Graph:
+    """Return the graph of value and gradient, not simplified.
 
     Raises: DifferentiationError, InternalError.
     """
-    joint = None
-    if wanted is not None:
-        joint = value_and_gradient(traced, wanted)
-        if verified:
-            verify(joint)
-        joint = simplify(joint)
-    primal = simplify(traced)
+    joint = value_and_gradient(traced, wanted)
     if verified:
-        verify(primal)
+        verify(joint)
+    return joint
+
+
+def compile_graph(
+    traced: Graph,
+    wanted: Sequence[int] | None,
+    options: Options,
+    *,
+    verified: bool = True,
+    joint: Graph | None = None,
+    stages: Stages | None = None,
+) -> Compilation:
+    """Run the stages after tracing; ``wanted`` are the inputs to differentiate by, None: none.
+
+    ``joint`` is the graph of value and gradient where it has been derived already.
+
+    Raises: DifferentiationError, InternalError.
+    """
+    stages = stages or Stages()
+    if wanted is not None and joint is None:
+        with stages.stage("differentiate"):
+            joint = differentiated(traced, wanted, verified=verified)
+    with stages.stage("simplify"):
         if joint is not None:
-            verify(joint)
-    return _emitted(traced, primal, joint, wanted or (), options)
+            joint = simplify(joint)
+        primal = simplify(traced)
+        if verified:
+            verify(primal)
+            if joint is not None:
+                verify(joint)
+    return _emitted(traced, primal, joint, wanted or (), options, stages)
 
 
 def _emitted(
-    traced: Graph, primal: Graph, joint: Graph | None, wanted: Sequence[int], options: Options
+    traced: Graph,
+    primal: Graph,
+    joint: Graph | None,
+    wanted: Sequence[int],
+    options: Options,
+    stages: Stages,
 ) -> Compilation:
+    with stages.stage("schedule"):
+        title, program = _scheduled(traced, primal, joint, wanted, options)
+    with stages.stage("emit"):
+        notes = _notes(program.functions[-1], options)
+        source = emit(program, title=title, notes=notes, fastmath=options.fastmath)
+    names = tuple(function.name for function in program.functions)
+    module = EmittedModule(source, digest(source), names)
+    return Compilation(traced, primal, joint, program, module, stages.seconds)
+
+
+def _scheduled(
+    traced: Graph, primal: Graph, joint: Graph | None, wanted: Sequence[int], options: Options
+) -> tuple[str, loops.Program]:
+    """Return what the emitted file is called, and what stands in it."""
     texts = [graph_text(primal), options.key()]
     if joint is not None:
         texts.insert(1, graph_text(joint))
@@ -76,7 +118,6 @@ def _emitted(
     functions = [
         _lowered(primal, f"value_{key}", f"Return the value of {shown}.", values, reserved)
     ]
-    names = [functions[0].name]
     title = f"{shown}: value."
     if joint is not None:
         arguments = [argument.name for argument in functions[0].arguments]
@@ -93,13 +134,7 @@ def _emitted(
                 reserved,
             )
         )
-        names.append(functions[1].name)
-    program = loops.Program(tuple(functions))
-    notes = _notes(functions[-1], options)
-    source = emit(program, title=title, notes=notes, fastmath=options.fastmath)
-    return Compilation(
-        traced, primal, joint, program, EmittedModule(source, digest(source), tuple(names))
-    )
+    return title, loops.Program(tuple(functions))
 
 
 def _lowered(

@@ -16,14 +16,19 @@ from irgrad.differentiate.context import depending_on
 from irgrad.errors import ArgumentError, DifferentiationError, GradientWarning, IrgradError
 from irgrad.inline.reverse import INDEPENDENT
 from irgrad.ir import dims
+from irgrad.ir.graph import Graph
+from irgrad.ir.loops import Call as KernelCall
+from irgrad.ir.loops import Loop, every_statement
 from irgrad.ir.types import ArrayType
 from irgrad.options import Options
-from irgrad.pipeline import Compilation, compile_graph
+from irgrad.pipeline import Compilation, compile_graph, differentiated
 from irgrad.reroll import reroll
-from irgrad.runtime.call import Executable, executable
+from irgrad.runtime.background import Job, begin
+from irgrad.runtime.call import Executable, Work, executable, plain_executable
 from irgrad.runtime.draws import Draws
 from irgrad.runtime.watch import Watched, watch
 from irgrad.schedule.bodies import has_loops_to_emit
+from irgrad.stages import Stages
 from irgrad.trace.elements import elements
 from irgrad.trace.origins import warn_here
 from irgrad.trace.trace import InputSpec, Traced, run_traced
@@ -36,16 +41,53 @@ _LETTERS = ("n", "m", "p", "q", "r", "s")
 
 @dataclass(eq=False)
 class Specialisation:
-    """One trace: the types it holds for, its compilation, and the functions it became."""
+    """One trace: the types it holds for, its compilation, and the functions it became.
+
+    ``joint`` is the graph of value and gradient as differentiated, None where there is none.
+    """
 
     types: tuple[ArrayType, ...]
     traced: Traced
-    compilation: Compilation
+    joint: Graph | None
     wanted: tuple[int, ...] | None
     complaint: IrgradError | None
     watched: Watched
+    options: Options
+    stages: Stages
     executables: dict[str, Executable] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _compilation: Compilation | None = None
+
+    @property
+    def compilation(self) -> Compilation:
+        """Every stage up to the emitted text; run when first asked for."""
+        with self.lock:
+            if self._compilation is None:
+                self._compilation = compile_graph(
+                    self.traced.graph,
+                    self.wanted,
+                    self.options,
+                    joint=self.joint,
+                    stages=self.stages,
+                )
+            return self._compilation
+
+    def work(self, kind: str) -> Work:
+        """Return what the compiler has to do for the value, or for value and gradient."""
+        module = self.compilation.module
+        name = module.functions[1 if kind == "value_and_grad" else 0]
+        return Work(module, name, self.types)
+
+    def pending(self) -> list[Job]:
+        """Return the jobs in the background, over or not."""
+        return list(self.jobs.values())
+
+    def graph(self, gradient: bool) -> Graph:
+        """Return the graph of the value, or of value and gradient, before it is simplified."""
+        graph = self.joint if gradient else self.traced.graph
+        assert graph is not None
+        return graph
 
     def fits(self, call: Call) -> bool:
         """Tell whether the arguments' sizes are those this trace holds for."""
@@ -126,41 +168,48 @@ def specialise(
         for leaf, type in zip(call.leaves, types, strict=True)
     ]
     draws = Draws(signature.function, (value for _, value in call.static))
-    traced = run_traced(
-        lambda *tracers: signature.call_with(call, tracers, elements),
-        specs,
-        flatten,
-        hints=hints,
-        name=name,
-    )
-    draws.refuse()
-    traced = with_loops(traced)
+    stages = Stages()
+    with stages.stage("trace"):
+        traced = run_traced(
+            lambda *tracers: signature.call_with(call, tracers, elements),
+            specs,
+            flatten,
+            hints=hints,
+            name=name,
+        )
+        draws.refuse()
+    with stages.stage("reroll"):
+        traced = with_loops(traced)
     wanted: tuple[int, ...] | None = None
     complaint: IrgradError | None = None
-    compilation: Compilation | None = None
+    joint: Graph | None = None
     if argnums:
         try:
             wanted = wanted_leaves(call, argnums)
-            compilation = compile_graph(traced.graph, wanted, options)
+            with stages.stage("differentiate"):
+                joint = differentiated(traced.graph, wanted)
         except DifferentiationError as error:
             complaint, wanted = error, None
     else:
         complaint = DifferentiationError(
             f"{name} was compiled for its value only", remedy="give argnums to irgrad.compile"
         )
-    if compilation is None:
-        compilation = compile_graph(traced.graph, None, options)
     captured_types = tuple(
         node.array_type for node in traced.graph.inputs[len(types) :]
     )
-    return Specialisation(
+    made = Specialisation(
         types + captured_types,
         traced,
-        compilation,
+        joint,
         wanted,
         complaint,
         watch(signature.function, traced.captured),
+        options,
+        stages,
     )
+    if options.tier != "auto":
+        made.compilation  # noqa: B018 (what can't be lowered is said now, not at a later call)
+    return made
 
 
 def with_loops(traced: Traced) -> Traced:
@@ -210,18 +259,48 @@ def warn_of_independence(specialisation: Specialisation, name: str) -> None:
         warn_here(INDEPENDENT.format(name), GradientWarning)
 
 
-def prepared(specialisation: Specialisation, gradient: bool, options: Options) -> Executable:
+def begun(specialisation: Specialisation, gradient: bool) -> Job:
+    """Return the job that compiles a function in the background, starting it at most once."""
+    kind = "value_and_grad" if gradient else "value"
+    job = specialisation.jobs.get(kind)
+    if job is not None and not job.lost():
+        return job  # without the lock, which the job holds while it lowers the graph
+    with specialisation.lock:
+        job = specialisation.jobs.get(kind)
+        if job is None or job.lost():
+
+            def make() -> tuple[Work, bool]:
+                work = specialisation.work(kind)
+                program = specialisation.compilation.program
+                (function,) = (f for f in program.functions if f.name == work.name)
+                parts = every_statement(function.body)
+                return work, not any(isinstance(part, Loop | KernelCall) for part in parts)
+
+            job = specialisation.jobs[kind] = begin(make, specialisation.stages)
+        return job
+
+
+def prepared(specialisation: Specialisation, gradient: bool) -> Executable:
     """Return the compiled function of a specialisation, compiling it at most once."""
     kind = "value_and_grad" if gradient else "value"
     ready = specialisation.executables.get(kind)
     if ready is not None:
         return ready
+    if specialisation.options.tier == "auto" and specialisation.options.jit:
+        job = begun(specialisation, gradient)
+        job.wait()
+        assert job.ready is not None
+        ready = specialisation.executables[kind] = job.ready
+        return ready
     with specialisation.lock:
         ready = specialisation.executables.get(kind)
         if ready is None:
-            module = specialisation.compilation.module
-            name = module.functions[1 if gradient else 0]
-            ready = executable(module, name, specialisation.types, jit=options.jit)
+            work = specialisation.work(kind)
+            if specialisation.options.jit:
+                with specialisation.stages.stage("numba"):
+                    ready = executable(work)
+            else:
+                ready = plain_executable(work)
             specialisation.executables[kind] = ready
     return ready
 
@@ -230,6 +309,7 @@ __all__ = [
     "NAMESPACE",
     "Specialisation",
     "assign_sizes",
+    "begun",
     "prepared",
     "specialise",
     "warn_of_independence",

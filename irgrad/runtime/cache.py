@@ -131,13 +131,15 @@ def verify_source(source: str, sha256: str) -> None:
         )
 
 
-def warn_once(subject: str, message: str) -> None:
-    """Issue a CacheWarning unless this process already issued one on the same subject."""
+def warn_once(
+    subject: str, message: str, category: type[Warning] = CacheWarning
+) -> None:
+    """Issue a warning unless this process already issued one on the same subject."""
     with _warned_lock:
         if subject in _warned:
             return
         _warned.add(subject)
-    warnings.warn(message, CacheWarning, stacklevel=3)
+    warnings.warn(message, category, stacklevel=3)
 
 
 def warn_memory_only(reason: object) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from irgrad.ir.module import EmittedModule
 from irgrad.ir.types import ArrayType
 from irgrad.runtime.load import load_module
+from irgrad.runtime.machine_code import MachineCodeCache
 from irgrad.runtime.memory import keep_freed_memory
 
 _compiling = threading.Lock()
@@ -26,15 +27,26 @@ class Executable:
     loaded: int
 
 
-def executable(
-    module: EmittedModule, name: str, inputs: Sequence[ArrayType], *, jit: bool
-) -> Executable:
-    """Return the function ``name`` of an emitted module, compiled for ``inputs``."""
-    function = getattr(load_module(module.source, module.digest, jit=jit), name)
-    if not jit:
-        return Executable(_plain(function, inputs), 0, 0)
+@dataclass(frozen=True, eq=False, slots=True)
+class Work:
+    """What is to be compiled: a function of an emitted module, for arguments of some types."""
+
+    module: EmittedModule
+    name: str
+    inputs: Sequence[ArrayType]
+
+
+def plain_executable(work: Work) -> Executable:
+    """Return an emitted function as plain Python."""
+    function = getattr(load_module(work.module.source, work.module.digest, jit=False), work.name)
+    return Executable(_plain(function, work.inputs), 0, 0)
+
+
+def executable(work: Work) -> Executable:
+    """Return an emitted function compiled for the types of its arguments."""
+    function = getattr(load_module(work.module.source, work.module.digest, jit=True), work.name)
     keep_freed_memory()
-    signature = tuple(_numba_type(type) for type in inputs)
+    signature = numba_signature(work)
     with _compiling:
         before = _counts(function)
         if signature not in function.overloads:
@@ -44,6 +56,20 @@ def executable(
     # A call with other types now raises TypeError instead of compiling anew.
     function.disable_compile()
     return Executable(function, after[0] - before[0], after[1] - before[1])
+
+
+def is_stored(work: Work) -> bool:
+    """Tell whether the machine code is in the cache already."""
+    function = getattr(load_module(work.module.source, work.module.digest, jit=True), work.name)
+    cache = getattr(function, "_cache", None)
+    return isinstance(cache, MachineCodeCache) and cache.holds(
+        numba_signature(work), function.targetctx
+    )
+
+
+def numba_signature(work: Work) -> tuple[Any, ...]:
+    """Return the types of the arguments in numba's terms."""
+    return tuple(_numba_type(type) for type in work.inputs)
 
 
 def _counts(dispatcher: Any) -> tuple[int, int]:

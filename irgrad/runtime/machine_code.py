@@ -100,6 +100,11 @@ class MachineCodeCache:
             self._reject(path)
             return None
 
+    def holds(self, signature: Any, target_context: Any) -> bool:
+        """Tell whether there is an entry for a signature; its content is checked on loading."""
+        path = self._path(signature, target_context.codegen())
+        return path is not None and path.exists()
+
     def save_overload(self, signature: Any, result: Any) -> None:
         """Store a compiled function; a failure to do so costs a warning, never the call."""
         if result.library.has_dynamic_globals or any(not f.can_cache for f in result.lifted):
