@@ -10,7 +10,7 @@ import numpy as np
 from irgrad.ir.op import Sample
 from irgrad.ops.declare import binary, unary
 from irgrad.ops.scipy_ufuncs import scipy_elementwise
-from irgrad.ops.zeta_functions import hurwitz_zeta
+from irgrad.ops.zeta_functions import hurwitz_zeta, hurwitz_zeta_derivative
 
 _NEGATIVE = (*unary(-2.8, -2.2), *unary(-0.8, -0.2))
 
@@ -94,5 +94,34 @@ binom = scipy_elementwise(
     ),
     samples=binary((4.3, 8), (0.5, 3.2)),
     ref="DLMF 1.2.6, 5.15.1",
+    unbounded=True,
+)
+
+
+def _riemann_partial(out: Any, s: Any) -> tuple[Any]:
+    """Differentiate; left of 0 the reflection ζ(s) = 2 (2π)**(s - 1) Γ(1 - s) ζ(1 - s) sin(πs/2).
+
+    Reference: DLMF 25.4.1.
+    """
+    left = s < 0
+    mirrored = 1.0 - np.where(left, s, -1.0)
+    zeta = hurwitz_zeta(mirrored, 1.0)
+    factor = 2.0 * np.exp(-mirrored * math.log(2 * math.pi)) * gamma(mirrored) * zeta
+    slope = hurwitz_zeta_derivative(mirrored, 1.0, 1) / zeta
+    change = factor * (math.log(2 * math.pi) - digamma(mirrored) - slope)
+    half = np.rint(0.5 * s)
+    sign = 1.0 - 2.0 * np.remainder(half, 2.0)
+    angle = 0.5 * math.pi * (s - 2.0 * half)
+    reflected = sign * (change * np.sin(angle) + 0.5 * math.pi * factor * np.cos(angle))
+    return (np.where(left, reflected, hurwitz_zeta_derivative(np.where(left, 2.0, s), 1.0, 1)),)
+
+
+riemann_zeta = scipy_elementwise(
+    "_riemann_zeta",
+    op_name="riemann_zeta",
+    emit="riemann_zeta(x)",
+    partials=_riemann_partial,
+    samples=(*unary(1.2, 9), *unary(0.1, 0.8), *unary(-5.5, -0.1)),
+    ref="DLMF 25.2.1, 25.4.1, 25.11.5",
     unbounded=True,
 )

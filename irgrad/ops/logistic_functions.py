@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from irgrad.ops.declare import unary
 from irgrad.ops.elementwise import logistic, softplus
 from irgrad.ops.registry import SCIPY_UFUNCS

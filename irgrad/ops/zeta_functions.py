@@ -67,11 +67,11 @@ emitted_function('''def hurwitz_zeta(s, q):
     return zeta_series(s, q - below) + sign * left
 ''')
 _derivative = emitted_function('''def hurwitz_zeta_derivative(s, q, order):
-    """Return the derivative of some order by s of Hurwitz's zeta function, for s > 1 and q > 0.
+    """Return the derivative of some order by s of Hurwitz's zeta function, s > -1, q > 0.
 
     Euler and Maclaurin's formula, DLMF 25.11.5, in power series of s, which are multiplied.
     """
-    if not (s > 1.0 and q > 0.0):
+    if not (s > -1.0 and s != 1.0 and q > 0.0):
         return np.nan
     total = 0.0
     a = q
@@ -158,3 +158,16 @@ hurwitz_zeta: Any = scipy_elementwise(
     ref="DLMF 25.11.1, 25.11.17",
     unbounded=True,
 )  # fmt: skip
+
+emitted_function('''def riemann_zeta(s):
+    """Return Riemann's zeta function; left of 0 by reflection, DLMF 25.4.1."""
+    if s == 1.0:
+        return np.inf
+    if not s < 0.0:
+        return 1.0 if s == np.inf else zeta_series(s, 1.0)
+    half = np.rint(0.5 * s)
+    sign = 1.0 if half % 2.0 == 0.0 else -1.0
+    sine = sign * np.sin(0.5 * np.pi * (s - 2.0 * half))
+    power = (2.0 * np.pi) ** (0.5 * (s - 1.0))  # squared below: the whole may underflow alone
+    return 2.0 * power * gamma_function(1.0 - s) * power * zeta_series(1.0 - s, 1.0) * sine
+''')
