@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"inline", "pipeline"},
     {"report", "specialise"},
     {"api"},
-    {"control", "transforms"},
+    {"control", "scipy", "transforms"},
     {"nn", "testing"},
     {""},
     {"demo"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+import os
 import sys
 import warnings
 from bisect import bisect_right
@@ -17,6 +18,7 @@ from irgrad.ir.origin import Origin
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _NUMPY = str(Path(np.__file__).resolve().parent)
+_SCIPY = str(Path(_NUMPY).parent / "scipy") + os.sep
 _MODELS = str(Path(_PACKAGE) / "nn")  # models are written as a user would write them
 
 _foreign: dict[CodeType, bool] = {}
@@ -39,7 +41,7 @@ def _is_users(code: CodeType) -> bool:
     if known is None:
         name = code.co_filename
         inside = name.startswith(_PACKAGE) and not name.startswith(_MODELS)
-        known = _foreign[code] = not inside and not name.startswith(_NUMPY)
+        known = _foreign[code] = not inside and not name.startswith((_NUMPY, _SCIPY))
     return known
 
 
@@ -161,3 +163,19 @@ def is_subscript(frame: FrameType) -> bool:
 def _operator(number: int) -> str:
     operators: list[tuple[str, str]] = dis._nb_ops  # type: ignore[attr-defined]
     return operators[number][1] if number < len(operators) else ""
+
+
+def scipy_call(frame: FrameType | None) -> tuple[str, str] | None:
+    """Return the part of SciPy and the function of it that the user called, if one runs now."""
+    found = None
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(("scipy.", "numpy")):
+            break
+        if module.startswith("scipy.") and not module.startswith("scipy._"):
+            name = frame.f_code.co_name
+            if name == "__init__":
+                name = type(frame.f_locals["self"]).__name__
+            found = (".".join(module.split(".")[:2]), name)
+        frame = frame.f_back
+    return found

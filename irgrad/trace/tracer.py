@@ -29,7 +29,7 @@ from irgrad.ops.views import Alias
 from irgrad.trace.constants import number_of_sizes
 from irgrad.trace.in_place import InPlaceOperators
 from irgrad.trace.operands import as_node, dtype_or_weak, readied
-from irgrad.trace.origins import is_subscript, location_here, origin_here
+from irgrad.trace.origins import is_subscript, location_here, origin_here, scipy_call
 from irgrad.trace.plans import Plans
 from irgrad.trace.sizes import TracedSize
 
@@ -453,6 +453,13 @@ class Tracer(InPlaceOperators):
 
         NumPy's array constructors see a traced value only so; ops understand such arrays.
         """
+        called = scipy_call(sys._getframe(1))
+        if called is not None:
+            raise self._refuse(
+                f"{called[0]}'s {called[1]}, which makes a plain array of its argument,",
+                f"take it from irgrad.{called[0]}, the same on traced values: docs/scipy.md "
+                "lists what is there",
+            )
         if self.dtype.kind in "iub" and is_subscript(sys._getframe(1)):
             raise self._refuse(
                 "indexing a plain array by a traced value",
