@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,17 @@ from irgrad.ops.registry import UFUNCS, declare
 
 def real(low: float, high: float, shape: tuple[int, ...] = (3, 4), seed: int = 0) -> np.ndarray:
     """Return a float64 sample spread evenly over ``[low, high]`` in a shuffled order."""
-    count = int(np.prod(shape))
-    values = np.linspace(low, high, count)
-    return np.random.default_rng(seed).permutation(values).reshape(shape)
+    count = prod(shape)
+    values = np.arange(count) * ((high - low) / max(count - 1, 1)) + low
+    if count > 1:
+        values[-1] = high
+    return values[_shuffled(count, seed)].reshape(shape)
+
+
+@cache
+def _shuffled(count: int, seed: int) -> np.ndarray:
+    """Return an order; hundreds of samples ask for it while irgrad is imported."""
+    return np.random.default_rng(seed).permutation(count)
 
 
 def unary(low: float, high: float) -> tuple[Sample, ...]:

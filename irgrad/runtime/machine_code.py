@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from irgrad.runtime.cache import (
 )
 from irgrad.runtime.interrupt import interruptible
 
-MAGIC = b"irgrad machine code 1\n"
+MAGIC = b"irgrad machine code 2\n"
 CHECKSUM_BYTES = 32
 
 # Settings of numba that change the code it generates.
@@ -76,7 +77,6 @@ class MachineCodeCache:
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """Return the compiled function stored for a signature, or None to have it compiled."""
-        target_context.refresh()
         path = self._path(signature, target_context.codegen())
         if path is None:
             return None
@@ -95,7 +95,9 @@ class MachineCodeCache:
 
         rebuild = interruptible(CompileResult._rebuild)
         try:
-            return rebuild(target_context, *pickle.loads(payload))
+            symbols, reduced = pickle.loads(payload)
+            _resolve(symbols, target_context)
+            return rebuild(target_context, *reduced)
         except Exception:  # intact but not for this process, whatever numba then raises
             self._reject(path)
             return None
@@ -116,7 +118,8 @@ class MachineCodeCache:
         if path is None:
             return
         try:
-            write_atomically(path, _checked(path.name, serialise(result._reduce())))
+            content = serialise((_needed_symbols(result.library), result._reduce()))
+            write_atomically(path, _checked(path.name, content))
         except OSError as error:
             warn_memory_only(error)
         except Exception as error:  # numba cannot serialise it
@@ -134,6 +137,7 @@ class MachineCodeCache:
         from numba.core import config
 
         key = cache_key(
+            MAGIC.decode(),
             self._source_sha256,
             described,
             repr(code_generator.magic_tuple()),  # triple, processor and its features
@@ -147,6 +151,30 @@ class MachineCodeCache:
             quarantine(path)
         except OSError as error:  # unreadable and not to be moved either
             warn_memory_only(error)
+
+
+def _needed_symbols(library: Any) -> list[str]:
+    """Return the names of what compiled code calls but doesn't define."""
+    return [
+        function.name
+        for function in library._final_module.functions
+        if function.is_declaration and not function.name.startswith("llvm.")
+    ]
+
+
+def _resolve(symbols: Sequence[str], target_context: Any) -> None:
+    """Let everything that machine code is linked to be there, or LLVM ends the process.
+
+    numba's own way is to load all its declarations first, which takes four times as long as
+    everything else; they are needed only where one of its modules brings a symbol with it.
+    """
+    from llvmlite import binding
+    from numba.core.runtime import rtsys
+
+    rtsys.initialize(target_context)
+    engine = target_context.codegen()._engine
+    if not all(engine.is_symbol_defined(s) or binding.address_of_symbol(s) for s in symbols):
+        target_context.refresh()
 
 
 def _checked(name: str, payload: bytes) -> bytes:
