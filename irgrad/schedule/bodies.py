@@ -78,7 +78,11 @@ def _writes_last(body: Graph) -> bool:
                 default=0,
             )
             writers = [reader for reader in readers[target] if target in overwritten(reader)]
-            if target in outputs or len(writers) > 1 or last > position[node]:
+            if target in outputs:
+                return False
+            if is_begin(target):
+                continue  # each of its writers fills an array of its own
+            if len(writers) > 1 or last > position[node]:
                 return False
             if node.inputs.count(target) > 1:
                 return False

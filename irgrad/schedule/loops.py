@@ -174,8 +174,11 @@ class Nest:
     def write(self, node: Node) -> None:
         """Write or add to an element, or to a part one element at a time."""
         target, update = node.inputs
-        self.settle_reads(target)
-        array = self.values[target]
+        if is_begin(target) and len(self.readers[target]) > 1:
+            array = self.filled(target)
+        else:
+            self.settle_reads(target)
+            array = self.values[target]
         params = node.params
         template = "x + y" if node.op is strided_add else ""
         shape = update.array_type.shape
