@@ -17,7 +17,7 @@ from irgrad.errors import ArgumentError, CompileWarning, DifferentiationError
 from irgrad.inline.reverse import inline_value_and_grad
 from irgrad.interpret.draw import draw_graph
 from irgrad.ir.graph import Graph
-from irgrad.options import Options
+from irgrad.options import Options, most_nodes
 from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
 from irgrad.runtime.assemble import assembled, joined
@@ -347,6 +347,7 @@ def compile(
     function: Callable[..., Any], *, argnums: int | Sequence[int] = ...,
     static_argnames: Sequence[str] = ..., jit: bool = ...,
     fastmath: bool = ..., shapes: str = ..., tier: str = ...,
+    max_nodes: int | None = ...,
 ) -> CompiledFunction: ...  # fmt: skip
 
 
@@ -355,6 +356,7 @@ def compile(
     function: None = ..., *, argnums: int | Sequence[int] = ...,
     static_argnames: Sequence[str] = ..., jit: bool = ...,
     fastmath: bool = ..., shapes: str = ..., tier: str = ...,
+    max_nodes: int | None = ...,
 ) -> Callable[[Callable[..., Any]], CompiledFunction]: ...  # fmt: skip
 
 
@@ -367,6 +369,7 @@ def compile(
     fastmath: bool = False,
     shapes: str = "auto",
     tier: str = "compiled",
+    max_nodes: int | None = None,
 ) -> Any:
     """Compile a plain NumPy function and its gradient; also a decorator.
 
@@ -377,6 +380,7 @@ def compile(
     shapes: "auto" lets one compilation serve many sizes, "static" compiles for each size.
     tier: "auto" answers the first calls by evaluating the graph, while a child process compiles;
     "compiled" makes the first call wait for the compiler.
+    max_nodes: the length of a trace that stops it with an error; IRGRAD_MAX_NODES, or 20 million.
 
     >>> import numpy as np
     >>> f = compile(lambda x: np.sum(x * x), jit=False)
@@ -387,7 +391,12 @@ def compile(
         raise ArgumentError(f"shapes={shapes!r}", remedy='give "auto" or "static"')
     if tier not in ("auto", "compiled"):
         raise ArgumentError(f"tier={tier!r}", remedy='give "auto" or "compiled"')
-    options = Options(jit=jit, fastmath=fastmath, tier=tier)
+    options = Options(
+        jit=jit,
+        fastmath=fastmath,
+        tier=tier,
+        max_nodes=most_nodes() if max_nodes is None else max_nodes,
+    )
 
     def wrap(plain: Callable[..., Any]) -> CompiledFunction:
         if not callable(plain):

@@ -66,6 +66,10 @@ class MutationError(TracingError, ValueError):
     """A write in place that irgrad can't follow."""
 
 
+class TraceSizeError(TracingError):
+    """A trace with more nodes than it may have."""
+
+
 class EscapedTracerError(TracingError):
     """A traced value outlived the call that traced it."""
 

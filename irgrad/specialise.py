@@ -18,14 +18,21 @@ from irgrad.inline.reverse import INDEPENDENT
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph
 from irgrad.ir.loops import Call as KernelCall
-from irgrad.ir.loops import Loop, every_statement
+from irgrad.ir.loops import Function, Loop, every_statement
 from irgrad.ir.types import ArrayType
 from irgrad.options import Options
 from irgrad.pipeline import Compilation, compile_graph, differentiated
 from irgrad.reroll import reroll
 from irgrad.runtime.background import Job, begin
-from irgrad.runtime.call import Executable, Work, executable, plain_executable
+from irgrad.runtime.call import (
+    Executable,
+    Work,
+    executable,
+    is_likely_stored,
+    plain_executable,
+)
 from irgrad.runtime.draws import Draws
+from irgrad.runtime.estimate import announce
 from irgrad.runtime.watch import Watched, watch
 from irgrad.schedule.bodies import has_loops_to_emit
 from irgrad.stages import Stages
@@ -176,6 +183,7 @@ def specialise(
             flatten,
             hints=hints,
             name=name,
+            max_nodes=options.max_nodes,
         )
         draws.refuse()
     with stages.stage("reroll"):
@@ -271,13 +279,17 @@ def begun(specialisation: Specialisation, gradient: bool) -> Job:
 
             def make() -> tuple[Work, bool]:
                 work = specialisation.work(kind)
-                program = specialisation.compilation.program
-                (function,) = (f for f in program.functions if f.name == work.name)
-                parts = every_statement(function.body)
+                parts = every_statement(_function_of(specialisation, work).body)
                 return work, not any(isinstance(part, Loop | KernelCall) for part in parts)
 
             job = specialisation.jobs[kind] = begin(make, specialisation.stages)
         return job
+
+
+def _function_of(specialisation: Specialisation, work: Work) -> Function:
+    functions = specialisation.compilation.program.functions
+    (function,) = (function for function in functions if function.name == work.name)
+    return function
 
 
 def prepared(specialisation: Specialisation, gradient: bool) -> Executable:
@@ -298,6 +310,10 @@ def prepared(specialisation: Specialisation, gradient: bool) -> Executable:
             work = specialisation.work(kind)
             if specialisation.options.jit:
                 with specialisation.stages.stage("numba"):
+                    if not is_likely_stored(work):
+                        function = _function_of(specialisation, work)
+                        name = specialisation.traced.graph.name
+                        announce(name, function, work.module)
                     ready = executable(work)
             else:
                 ready = plain_executable(work)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 ORDER = ("trace", "reroll", "differentiate", "simplify", "schedule", "emit", "numba")
 """The stages, as they follow one another; ``numba`` is its compilation, or loading its result."""
+
+LONG_SECONDS = 10.0
+"""Expected seconds from which a compilation says so."""
+
+_logger = logging.getLogger("irgrad")
+
+
+def notice(message: str) -> None:
+    """Say something about a long compilation: on stderr, unless logging is set up otherwise."""
+    _logger.warning(message)
 
 
 class Stages:

@@ -22,7 +22,8 @@ def real(low: float, high: float, shape: tuple[int, ...] = (3, 4), seed: int = 0
     values = np.arange(count) * ((high - low) / max(count - 1, 1)) + low
     if count > 1:
         values[-1] = high
-    return values[_shuffled(count, seed)].reshape(shape)
+    shuffled: np.ndarray = values[_shuffled(count, seed)]
+    return shuffled.reshape(shape)
 
 
 @cache

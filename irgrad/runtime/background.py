@@ -22,7 +22,14 @@ from contextlib import suppress
 
 from irgrad.errors import IrgradError
 from irgrad.runtime.cache import cache_directory
-from irgrad.runtime.call import Executable, Work, executable, is_stored, plain_executable
+from irgrad.runtime.call import (
+    Executable,
+    Work,
+    executable,
+    is_likely_stored,
+    is_stored,
+    plain_executable,
+)
 from irgrad.runtime.load import load_module
 from irgrad.stages import Stages
 
@@ -124,11 +131,8 @@ def _fill_cache(work: Work) -> None:
     global _child
     if not sys.executable or getattr(sys, "frozen", False):
         return
-    directory = cache_directory()
-    if directory is None:
-        return
     # numba, which must be imported to know exactly, takes longer to import than the child to start.
-    if any(directory.glob(f"irgrad_{work.module.digest}.*.nbc")) and is_stored(work):
+    if cache_directory() is None or (is_likely_stored(work) and is_stored(work)):
         return
     task = {
         "path": sys.path,

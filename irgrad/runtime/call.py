@@ -11,6 +11,7 @@ import numpy as np
 
 from irgrad.ir.module import EmittedModule
 from irgrad.ir.types import ArrayType
+from irgrad.runtime.cache import cache_directory
 from irgrad.runtime.load import load_module
 from irgrad.runtime.machine_code import MachineCodeCache
 from irgrad.runtime.memory import keep_freed_memory
@@ -56,6 +57,13 @@ def executable(work: Work) -> Executable:
     # A call with other types now raises TypeError instead of compiling anew.
     function.disable_compile()
     return Executable(function, after[0] - before[0], after[1] - before[1])
+
+
+def is_likely_stored(work: Work) -> bool:
+    """Tell, without numba, whether the cache holds code of the function for some types."""
+    directory = cache_directory()
+    pattern = f"irgrad_{work.module.digest}.{work.name}-*.nbc"
+    return directory is not None and any(directory.glob(pattern))
 
 
 def is_stored(work: Work) -> bool:

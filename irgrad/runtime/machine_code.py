@@ -169,7 +169,7 @@ def _resolve(symbols: Sequence[str], target_context: Any) -> None:
     everything else; they are needed only where one of its modules brings a symbol with it.
     """
     from llvmlite import binding
-    from numba.core.runtime import rtsys
+    from numba.core.runtime.nrt import rtsys
 
     rtsys.initialize(target_context)
     engine = target_context.codegen()._engine

@@ -25,6 +25,7 @@ class BodyTrace(Trace):
     def __init__(self, outer: Trace) -> None:
         super().__init__(outer.assumptions)
         self.outer = outer
+        self.size_check = outer.size_check
         self.depth = outer.depth + 1
         self.entered: dict[Node, Node] = {}
         self._seen: list[tuple[Tracer, int]] = []

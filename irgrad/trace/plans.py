@@ -15,6 +15,7 @@ from irgrad.ir.graph import NO_PARAMS, Node
 from irgrad.ir.op import Elementwise, Op
 from irgrad.ir.types import ValueType
 from irgrad.trace.origins import origin_here
+from irgrad.trace.size_limit import CHECKED
 
 
 class Plan(NamedTuple):
@@ -50,7 +51,10 @@ class Plans:
             nodes.append(operand._node if type(operand) is kind else self._number(operand, dtype))
         trace = self.trace
         node = Node(op, tuple(nodes), NO_PARAMS, plan.result, trace.origin or origin_here())
-        trace.nodes.append(node)
+        recorded = trace.nodes
+        recorded.append(node)
+        if not len(recorded) & CHECKED:
+            trace.size_check(recorded)
         return node, plan.weak
 
     def remember(

@@ -13,8 +13,10 @@ from irgrad.ir import dims
 from irgrad.ir.dims import Assumptions
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.types import ArrayType
+from irgrad.options import MAX_NODES
 from irgrad.trace.operands import as_node
 from irgrad.trace.origins import forget_frames, location_of
+from irgrad.trace.size_limit import SizeCheck
 from irgrad.trace.tracer import PythonType, Trace, Tracer, located
 
 
@@ -61,17 +63,20 @@ def run_traced(
     *,
     hints: Mapping[str, int],
     name: str,
+    max_nodes: int = MAX_NODES,
 ) -> Traced:
     """Trace ``function(*tracers)``, whose result ``flatten`` turns into leaves and a structure.
 
     Raises: TracingError, with the user's line, where the function can't be traced.
     """
     trace = Trace(Assumptions(dict(hints)))
+    trace.size_check = SizeCheck(max_nodes)
     with dims.assuming(trace.assumptions), tracing(trace):
         try:
             arguments = [trace.input(spec.name, spec.type, spec.weak) for spec in specs]
             leaves, structure = flatten(function(*arguments))
             outputs = tuple(as_node(trace, leaf) for leaf in leaves)
+            trace.size_check(trace.nodes)
         except Exception as error:
             # NumPy turns some errors into its own: `array[0] = x` of a traced x is a ValueError.
             cause = error.__cause__ if isinstance(error.__cause__, IrgradError) else error

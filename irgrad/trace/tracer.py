@@ -31,6 +31,7 @@ from irgrad.trace.in_place import InPlaceOperators
 from irgrad.trace.operands import as_node, dtype_or_weak, readied
 from irgrad.trace.origins import is_subscript, location_here, origin_here, scipy_call
 from irgrad.trace.plans import Plans
+from irgrad.trace.size_limit import CHECKED, SizeCheck
 from irgrad.trace.sizes import TracedSize
 
 WEAK_OPERATORS = frozenset(
@@ -61,7 +62,7 @@ class Trace:
         self.replaced: dict[Node, Node] = {}
         """Nodes that ``finished`` is to leave out, and the nodes that compute as much and more."""
         self._scalars: dict[Any, Node] = {}
-        self.plans = Plans(self)
+        self.plans, self.size_check = Plans(self), SizeCheck()
 
     def record(self, op: Op, inputs: tuple[Node, ...], params: Mapping[str, Any]) -> Node:
         """Append a node, its type inferred from its inputs'."""
@@ -72,6 +73,8 @@ class Trace:
             raise located(error, origin.location()) from None
         node = Node(op, inputs, params, type, origin)
         self.nodes.append(node)
+        if not len(self.nodes) & CHECKED:
+            self.size_check(self.nodes)
         return node
 
     def input(self, name: str, type: ArrayType, weak: type | None = None) -> Tracer:
