@@ -20,6 +20,7 @@ from irgrad.ir.graph import Graph
 from irgrad.options import Options, most_nodes
 from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
+from irgrad.report.machine import seconds_a_call
 from irgrad.runtime.assemble import assembled, joined
 from irgrad.runtime.call import Executable
 from irgrad.runtime.evaluated import evaluating
@@ -298,9 +299,21 @@ class CompiledFunction:
         target.write_text(self.source, encoding="utf-8")
         return target
 
-    def explain(self) -> str:
-        """Return what the compiler did: stages, fused loops, memory, guards, statistics."""
-        return explain(self._compilation, self.stats)
+    def explain(self, *args: Any) -> str:
+        """Return what the compiler did: loops and the lines they come from, memory, work, time.
+
+        With flat ``args`` the compiled functions are timed on them; the report is on the latest
+        call otherwise.
+        """
+        if not args:
+            return explain(self._compilation, self.stats)
+        compilation = self.lower(*args)
+        measured = {}
+        for function in compilation.program.functions:
+            gradient = function.name.startswith("value_and_grad")
+            call = self.value_and_grad if gradient else self
+            measured[function.name] = seconds_a_call(functools.partial(call, *args))
+        return explain(compilation, self.stats, measured)
 
     def draw(self, *, adjoint: bool = False, **options: Any) -> Any:
         """Return a drawing of the graph, or of the one with the gradient."""

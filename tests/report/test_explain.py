@@ -20,3 +20,61 @@ def test_explain_names_loops_memory_calls_and_sizes() -> None:
     assert "w_bar float64[n]" in text
     assert "float64[m, n]" not in text  # no temporary as large as X
     assert "traces 1" in text
+
+
+def stencil(u):
+    for _ in range(60):
+        u = u.copy()
+        u[1:-1] = 0.25 * (u[:-2] + 2 * u[1:-1] + u[2:])
+    return np.sum(u * u)
+
+
+def line_in(function, number: int) -> str:
+    return f"test_explain.py:{function.__code__.co_firstlineno + number}"
+
+
+def test_explain_leads_from_loops_to_the_users_lines() -> None:
+    f = irgrad.compile(stencil, jit=False)
+    f.grad(np.linspace(0.0, 1.0, 50))
+    text = f.explain()
+    inside = line_in(stencil, 3)
+    assert f"loop of 59 trips, 11 nodes: {inside}" in text
+    assert f"beside them, written out: {inside}" in text  # the first iteration was peeled
+    assert f"({line_in(stencil, 4)})" in text
+
+
+def test_explain_says_what_is_no_regular_loop() -> None:
+    def irregular(x):
+        for step in range(12):
+            x = x + (np.sin(x) if step in (0, 1, 5, 7, 11) else np.cos(x))
+        return x
+
+    f = irgrad.compile(irregular, jit=False)
+    f(0.5)
+    (line,) = (line for line in f.explain().splitlines() if "no regular loop" in line)
+    assert line_in(irregular, 2) in line
+
+
+def test_explain_counts_work_and_measures() -> None:
+    def squares(x):
+        return np.sum(x * x)
+
+    f = irgrad.compile(squares)
+    x = np.ones(1000)
+    text = f.explain(x)
+    assert "work at n = 1,000: 2 k operations, 8 kB moved" in text
+    assert "roofline: " in text
+    assert text.count("measured: ") == 2
+    assert "of the roofline" in text
+    assert "measured" not in f.explain()
+    assert "numba takes about" in text
+    assert "seconds: trace" in text
+
+
+def test_stages_are_recorded() -> None:
+    f = irgrad.compile(stencil, jit=False)
+    compilation = f.lower(np.linspace(0.0, 1.0, 50))
+    order = ["trace", "reroll", "differentiate", "simplify", "schedule", "emit"]
+    assert list(compilation.seconds) == order
+    assert all(seconds > 0 for seconds in compilation.seconds.values())
+    assert f.stats.seconds == compilation.seconds

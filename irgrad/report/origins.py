@@ -1,0 +1,75 @@
+"""Which lines of the user's became which loops."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from irgrad.emit.expressions import size_text
+from irgrad.errors import Location
+from irgrad.ir.graph import Graph, Node
+from irgrad.ir.op import Control
+
+_REPEATED = 8
+"""Nodes of one line, outside all loops, from which they look like a loop that wasn't found."""
+
+
+def line_of(node: Node) -> Location | None:
+    """Return the user's line that a node comes from."""
+    return None if node.origin is None else node.origin.location()
+
+
+def short(place: Location) -> str:
+    """Return a line as ``file.py:12``."""
+    name = place.filename.replace("\\", "/").rpartition("/")[2]
+    return f"{name}:{place.line}"
+
+
+def lines_of(nodes: Iterable[Node]) -> list[str]:
+    """Return the user's lines that nodes come from, each once, in order."""
+    places = [line_of(node) for node in nodes]
+    return list(dict.fromkeys(short(place) for place in places if place is not None))
+
+
+def loops_found(graph: Graph) -> list[str]:
+    """Return what became of the loops of a traced function: a line of text each.
+
+    Loops with their trips and lines, iterations that stayed outside, and repetition left as it is.
+    """
+    looped: set[str] = set()
+    found = list(_loops(graph, 1, looped))
+    outside: Counter[str] = Counter()
+    for node in graph.nodes:
+        place = line_of(node)
+        if place is not None and not isinstance(node.op.lowering, Control):
+            outside[short(place)] += 1
+    peeled = [f"{line} ({count} nodes)" for line, count in outside.items() if line in looped]
+    if peeled:
+        found.append(f"  beside them, written out: {', '.join(peeled)}")
+    repeated = [
+        f"{line} ({count} nodes)"
+        for line, count in outside.most_common(5)
+        if line not in looped and count >= _REPEATED
+    ]
+    if repeated:
+        found.append(
+            f"  written out, no regular loop: {', '.join(repeated)}: either short enough, or the "
+            "iterations differ in their operations or in where they read"
+        )
+    return found
+
+
+def _loops(graph: Graph, depth: int, looped: set[str]) -> Iterator[str]:
+    for node in graph.nodes:
+        bodies = [value for value in node.params.values() if isinstance(value, Graph)]
+        if not isinstance(node.op.lowering, Control) or not bodies:
+            continue
+        trips = node.params.get("trips")
+        many = f" of {size_text(trips)} trips" if trips is not None else ""
+        lines = list(dict.fromkeys(line for body in bodies for line in lines_of(body.nodes)))
+        looped.update(lines)
+        size = sum(len(body.nodes) for body in bodies)
+        where = f": {', '.join(lines)}" if lines else ""
+        yield f"{'  ' * depth}{node.op.name}{many}, {size} nodes{where}"
+        for body in bodies:
+            yield from _loops(body, depth + 1, looped)
