@@ -317,6 +317,8 @@ def _kernel(
     batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]
 ) -> Node | None:
     """Let a kernel's own batch axis hold one axis more, where all its operands are rows alike."""
+    if isinstance(node.op.lowering, Kernel) and node.op.lowering.batched:
+        return batch.record(node.op, *_all_stretched(batch, operands, mapped), **node.params)
     ranks = {x.array_type.rank - is_mapped for x, is_mapped in zip(operands, mapped, strict=True)}
     core = node.op.lowering.core if isinstance(node.op.lowering, Kernel) else 0
     if len(ranks) != 1 or min(ranks) < core or not isinstance(node.type, ArrayType):

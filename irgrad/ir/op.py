@@ -93,7 +93,8 @@ class Kernel:
     """A function of its own in the emitted file: ``function(*operands, *results, *arguments)``.
 
     ``source`` is its text: a plain ``def`` over contiguous arrays that fills the results in place,
-    in the Python that numba compiles. ``arguments`` names the params that the text needs.
+    in the Python that numba compiles. ``arguments`` names the params that the text needs. ``{p}``
+    in either stands for LAPACK's letter of the precision: ``s`` for float32, ``d`` for float64.
     """
 
     function: str
@@ -101,6 +102,8 @@ class Kernel:
     arguments: tuple[str, ...] = ()
     core: int = 1
     """How many trailing axes it acts on; the leading ones are collapsed into one batch axis."""
+    batched: bool = False
+    """Whether all operands and results share the leading axes, however many axes follow."""
 
 
 @dataclass(frozen=True, slots=True)

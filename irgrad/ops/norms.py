@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ShapeError, UnsupportedCallError
+from irgrad.errors import ShapeError
 from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
 from irgrad.ops.create import convert
+from irgrad.ops.factorisations import singular_values
 from irgrad.ops.reduce import keep_axes
 from irgrad.ops.registry import spelling
 from irgrad.ops.statistics import safe_sqrt
@@ -54,12 +55,15 @@ def of_matrices(x: Any, order: Any, rows: int, columns: int) -> Any:
     if order in (None, "fro", "f"):
         return safe_sqrt(np.sum(np.square(x), axis=(rows, columns)))
     if order in (2, -2, "nuc"):
-        raise UnsupportedCallError(
-            f"the matrix norm of order {order!r}, which needs singular values",
-            remedy="use 'fro', 1, -1, inf or -inf",
-        )
+        values = singular_values(np.moveaxis(x, (rows, columns), (-2, -1)))[1]
+        if order == "nuc":
+            return np.sum(values, axis=-1)
+        return np.max(values, axis=-1) if order == 2 else np.min(values, axis=-1)
     if order not in (1, -1, np.inf, -np.inf):
-        raise ShapeError(f"matrix norm of order {order!r}", remedy="use 'fro', 1, -1, inf or -inf")
+        raise ShapeError(
+            f"matrix norm of order {order!r}",
+            remedy="use 'fro', 'nuc', 1, -1, 2, -2, inf or -inf",
+        )
     summed, other = (rows, columns) if abs(order) == 1 else (columns, rows)
     sums = np.sum(np.abs(x), axis=summed)
     left = other - (1 if summed < other else 0)

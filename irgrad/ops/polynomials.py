@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ShapeError
+from irgrad.errors import ShapeError, UnsupportedCallError
 from irgrad.ir import dims
 from irgrad.ir.op import Operand
-from irgrad.ops.axes import shape_of
+from irgrad.ops.axes import dtype_of, shape_of
 from irgrad.ops.registry import spelling
 
 
@@ -89,3 +90,62 @@ def _polyint(p: Any, m: int = 1, k: Any = None) -> Any:
         degree = len(own)
         own = [value / float(degree - i) for i, value in enumerate(own)] + [constant]
     return np.stack(own)
+
+
+@spelling(np.polyfit)
+def _polyfit(
+    x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None,
+    cov: Any = False,
+) -> Any:  # fmt: skip
+    """Fit by least squares in powers whose columns are scaled to length 1, as NumPy does."""
+    if full or cov:
+        raise UnsupportedCallError(
+            "np.polyfit with full= or cov=", remedy="ask for the coefficients alone"
+        )
+    order = operator.index(deg) + 1
+    left = np.vander(x * 1.0, order)
+    right = y * 1.0
+    if w is not None:
+        weights = w * 1.0
+        left = left * weights[:, None]
+        right = right * (weights[:, None] if len(shape_of(y)) == 2 else weights)
+    scale = np.sqrt(np.sum(left * left, axis=0))
+    if rcond is None:
+        count = dims.concrete(shape_of(x)[0])
+        rcond = count * float(np.finfo(dtype_of(left)).eps)
+    solution = np.linalg.lstsq(left / scale, right, rcond)[0]
+    return solution / (scale[:, None] if len(shape_of(y)) == 2 else scale)
+
+
+@spelling(np.poly)
+def _poly(seq_of_zeros: Any) -> Any:
+    """Return the coefficients of the polynomial with these real zeros."""
+    shape = shape_of(seq_of_zeros)
+    if len(shape) != 1:
+        raise UnsupportedCallError(
+            "np.poly of a matrix, whose eigenvalues may be complex", remedy="pass the zeros"
+        )
+    result = np.ones_like(seq_of_zeros[:1] * 1.0) if shape[0] != 0 else np.ones(1)
+    for place in range(dims.concrete(shape[0])):
+        zero = seq_of_zeros[place : place + 1]
+        result = np.concatenate([result, 0 * zero]) - np.concatenate([0 * zero, result * zero])
+    return result
+
+
+def _refuse(name: str, why: str, remedy: str) -> Any:
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise UnsupportedCallError(f"np.{name}, {why}", remedy=remedy)
+
+    return refuse
+
+
+spelling(np.roots)(
+    _refuse("roots", "whose results may be complex", "find real zeros by irgrad.while_loop")
+)
+spelling(np.polydiv)(
+    _refuse(
+        "polydiv",
+        "the size of whose remainder depends on the numbers",
+        "divide outside, or multiply by np.polymul",
+    )
+)

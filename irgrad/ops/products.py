@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ShapeError, UnsupportedCallError
+from irgrad.errors import ShapeError
 from irgrad.ir import dims
 from irgrad.ops.axes import dtype_of, normalized_axis, shape_of
 from irgrad.ops.contract import LETTERS, contracted
@@ -127,10 +127,7 @@ def _matrix_power(a: Any, n: int) -> Any:
         raise ShapeError(f"a power of an array of shape {shape}", remedy="pass square matrices")
     power = operator.index(n)
     if power < 0:
-        raise UnsupportedCallError(
-            f"np.linalg.matrix_power with the negative power {power}, which needs the inverse",
-            remedy="use powers of 0 or more",
-        )
+        a, power = np.linalg.inv(a), -power
     if power == 0:
         size = shape[-1]
         diagonal = counting(a, size) == reshape(counting(a, size), shape=(size, 1))

@@ -82,6 +82,7 @@ class Job:
 
     def run(self) -> None:
         """Do the job, in the thread for such jobs."""
+        _unforkable.acquire()
         try:
             work, straight = self.make()
             if straight:
@@ -95,12 +96,16 @@ class Job:
         except BaseException as error:
             self.error = error
         finally:
+            _unforkable.release()
             self.over.set()
 
 
 _jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
 _stopping = threading.Event()
 _guard = threading.Lock()
+_unforkable = threading.Lock()
+"""Held while the thread imports or compiles: a fork in between would inherit locks of modules and
+of LLVM that no thread of the child's ever gives back, so it waits."""
 _thread: threading.Thread | None = None
 _child: subprocess.Popen[bytes] | None = None
 
@@ -159,7 +164,11 @@ def _fill_cache(work: Work) -> None:
                 child.stdin.write(json.dumps(task).encode() + b"\n")
                 child.stdin.flush()
             load_module(work.module.source, work.module.digest, jit=True)  # imports numba meanwhile
-            child.wait()  # and no zombie stays
+            _unforkable.release()
+            try:
+                child.wait()  # and no zombie stays
+            finally:
+                _unforkable.acquire()
         finally:
             with suppress(BrokenPipeError):
                 child.stdin.close()
@@ -181,11 +190,16 @@ def _stop() -> None:
 
 def _forget() -> None:
     """Start anew in a forked child, which has no thread and no children."""
-    global _guard, _jobs, _thread, _child
+    global _guard, _unforkable, _jobs, _thread, _child
     _guard = threading.Lock()
+    _unforkable = threading.Lock()
     _jobs = queue.SimpleQueue()
     _thread = _child = None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(
+        before=lambda: _unforkable.acquire(),
+        after_in_parent=lambda: _unforkable.release(),
+        after_in_child=_forget,
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import numpy as np
+
 from irgrad.ir import dims, loops
 from irgrad.ir.dims import Shape
 from irgrad.ir.graph import Graph, Node
@@ -118,8 +120,10 @@ def _rows(context: Context, name: str, shape: Shape, core: int) -> str:
 def _opaque(context: Context, routine: Routine) -> list[loops.Statement]:
     lowering = routine.detail
     assert isinstance(lowering, OpaqueKernel)
-    context.kernels[lowering.function] = lowering.source
     node = routine.node
+    precision = "s" if routine.operands[0].array_type.dtype == np.float32 else "d"
+    function = lowering.function.replace("{p}", precision)
+    context.kernels[function] = lowering.source.replace("{p}", precision)
     number = context.numbers[node]
     batch = max((o.array_type.rank for o in routine.operands), default=0) - lowering.core
     arguments: list[Any] = []
@@ -148,8 +152,11 @@ def _opaque(context: Context, routine: Routine) -> list[loops.Statement]:
             arguments.append(_rows(context, name, shape, core) if type.rank else name)
             continue
         arguments.append(_rows(context, name, type.shape, max(type.rank - batch, 0)))
-    arguments.extend(node.params[argument] for argument in lowering.arguments)
-    return [loops.Call(lowering.function, tuple(arguments), (number,)), *after]
+    for argument in lowering.arguments:
+        param = node.params[argument]
+        is_number = isinstance(param, float)
+        arguments.append(loops.Literal(param, np.dtype(np.float64)) if is_number else param)
+    return [loops.Call(function, tuple(arguments), (number,)), *after]
 
 
 def _item(context: Context, routine: Routine) -> list[loops.Statement]:

@@ -38,6 +38,8 @@ def batch_of(operand: Any, op: Op) -> list[np.ndarray]:
     array = np.asarray(operand)
     if op.name == "search_sorted":
         return [array, array, array]
+    if op.name == "cholesky":
+        return [array, 2 * array, 3 * array]  # no other order of the elements need be definite
     return [array, array[::-1].copy() if array.ndim else array, np.roll(array, 1)]
 
 

@@ -207,7 +207,8 @@ def _replaced(operands: Sequence[Any], position: int, value: Any) -> list[Any]:
 def resized(case: Case, graph: Graph, more: int = 2) -> list[Any] | None:
     """Return operands whose symbolic sizes are larger by ``more``.
 
-    None where the params hold sizes, or a guard forbids it: elementwise ops and reductions may not.
+    None where the params hold sizes, a guard forbids it (elementwise ops and reductions may not),
+    or the op is one of matrices that larger ones are not, such as positive definite ones.
     """
     if set(case.sample.params) - {"axes", "axis", "dtype"}:
         return None
@@ -219,6 +220,10 @@ def resized(case: Case, graph: Graph, more: int = 2) -> list[Any] | None:
     for operand, node in zip(case.sample.operands, graph.inputs, strict=True):
         shape = tuple(dims.evaluate(dim, sizes) for dim in node.array_type.shape)
         operands.append(np.resize(np.asarray(operand), shape)[()])
+    try:
+        apply(case, operands)
+    except np.linalg.LinAlgError:
+        return None
     return operands
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from irgrad.errors import IrgradError, UnsupportedCallError
+from irgrad.errors import IrgradError
 from tests.oracles import check, gradients, values
 
 
@@ -66,9 +66,10 @@ def test_one_zero_among_others() -> None:
 
 
 @pytest.mark.parametrize("order", [2, -2, "nuc"])
-def test_what_needs_singular_values_says_so(order: Any) -> None:
-    with pytest.raises(UnsupportedCallError, match="singular values"):
-        values(lambda x: np.linalg.norm(x, order), numbers(3, 3))
+@pytest.mark.parametrize("axis", [None, (0, 1), (1, 0)])
+def test_norms_by_singular_values(order: Any, axis: Any) -> None:
+    check(lambda x: np.linalg.norm(x, order, axis=axis), numbers(3, 4))
+    check(lambda x: np.linalg.norm(x, order, axis=(0, 2), keepdims=True), numbers(3, 2, 4))
 
 
 ERRORS = [

@@ -1,0 +1,367 @@
+"""Factorisations of matrices by LAPACK: LU, Cholesky, QR, of symmetric matrices, singular values.
+
+All act on the last two axes. The C order of an array is LAPACK's transpose of it, which the kernels
+take into account instead of copying.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ShapeError
+from irgrad.ir import dims
+from irgrad.ir.op import Kernel, Op, Sample
+from irgrad.ir.types import ArrayType
+from irgrad.ops.axes import shape_of
+from irgrad.ops.declare import real
+from irgrad.ops.matrices import (
+    INTEGER,
+    diagonal_matrix,
+    floating,
+    lower_triangle,
+    positive_definite,
+    square,
+    symmetric_cotangent,
+    transposed,
+    well_conditioned,
+)
+from irgrad.ops.registry import declare
+from irgrad.ops.triangular import triangular_solve
+
+
+def _each(factor: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function of one matrix act on each of many; it returns several arrays."""
+
+    def evaluate(a: Any, **params: Any) -> Any:
+        a = np.asarray(a)
+        flat = a.reshape(-1, *a.shape[-2:])
+        made = [factor(matrix, **params) for matrix in flat]
+        if not made:
+            made_one = factor(np.eye(*a.shape[-2:], dtype=a.dtype), **params)
+            return tuple(np.zeros((*a.shape[:-2], *part.shape), part.dtype) for part in made_one)
+        return tuple(
+            np.stack(parts).reshape(*a.shape[:-2], *parts[0].shape)
+            for parts in zip(*made, strict=True)
+        )
+
+    return evaluate
+
+
+_LU_KERNEL = '''def lu_{p}(a, factors, pivots):
+    """Factor the transpose of each matrix as LAPACK does: P L U, in one array, and the pivots."""
+    n = np.array([a.shape[1]], np.int32)
+    info = np.zeros(1, np.int32)
+    for b in range(a.shape[0]):
+        for i in range(a.shape[1]):
+            for j in range(a.shape[2]):
+                factors[b, i, j] = a[b, i, j]
+        {p}getrf(
+            n.ctypes, n.ctypes, factors[b].ctypes, n.ctypes, pivots[b].ctypes, info.ctypes
+        )
+'''
+
+
+def _lu_one(a: Any) -> Any:
+    import scipy.linalg.lapack
+
+    routine = scipy.linalg.lapack.get_lapack_funcs("getrf", (a,))
+    if not a.size:
+        return a.copy(), np.zeros(0, INTEGER)
+    factors, pivots, _ = routine(a.T)
+    return np.ascontiguousarray(factors.T), (pivots + 1).astype(INTEGER)
+
+
+def _lu_type(a: ArrayType) -> tuple[ArrayType, ...]:
+    square("an LU factorisation", a)
+    return a, ArrayType(INTEGER, a.shape[:-1])
+
+
+lu = declare(
+    Op(
+        name="lu",
+        evaluate=_each(_lu_one),
+        infer=_lu_type,
+        lowering=Kernel("lu_{p}", _LU_KERNEL, core=2, batched=True),
+        nondifferentiable="what is computed from the factors is differentiated by the matrix",
+        promote=floating,
+        samples=(Sample((well_conditioned(3),)), Sample((well_conditioned(2, (2,)),))),
+        reference="LAPACK getrf",
+    )
+)
+"""The LU factors of the transposes of matrices ``a: (..., n, n)``, and LAPACK's pivots."""
+
+
+_CHOLESKY_KERNEL = '''def cholesky_{p}(a, out):
+    """Fill out with the lower Cholesky factor of each matrix, of which the lower half is read."""
+    n = np.array([a.shape[1]], np.int32)
+    info = np.zeros(1, np.int32)
+    upper = np.array([85], np.uint8)  # "U": the lower half in C order
+    for b in range(a.shape[0]):
+        for i in range(a.shape[1]):
+            for j in range(a.shape[1]):
+                out[b, i, j] = a[b, i, j] if j <= i else 0.0
+        if a.shape[1] > 0:
+            {p}potrf(upper.ctypes, n.ctypes, out[b].ctypes, n.ctypes, info.ctypes)
+        if info[0] != 0:
+            raise np.linalg.LinAlgError("Matrix is not positive definite")
+'''
+
+
+def _cholesky_pullback(cotangent: Any, out: Any, a: Any) -> tuple[Any]:
+    """Return L^-T Φ(L' cotangent) L^-1 symmetrised, Φ the lower triangle, its diagonal halved.
+
+    Reference: Murray, Differentiation of the Cholesky decomposition (2016), equation 10.
+    """
+    inner = lower_triangle(transposed(out) @ np.tril(cotangent), halved=True)
+    left = triangular_solve(out, inner, lower=True, flipped=True)
+    both = triangular_solve(out, transposed(left), lower=True, flipped=True)
+    return (symmetric_cotangent(both),)
+
+
+def _cholesky_type(a: ArrayType) -> ArrayType:
+    square("a Cholesky factorisation", a)
+    return a
+
+
+cholesky = declare(
+    Op(
+        name="cholesky",
+        evaluate=lambda a: np.linalg.cholesky(np.asarray(a)),
+        infer=_cholesky_type,
+        lowering=Kernel("cholesky_{p}", _CHOLESKY_KERNEL, core=2, batched=True),
+        pullback=_cholesky_pullback,
+        promote=floating,
+        samples=(
+            Sample((positive_definite(3),)),
+            Sample((positive_definite(2, (2,), seed=1),)),
+            Sample((positive_definite(1),)),
+            Sample((np.zeros((2, 0, 0)),)),
+        ),
+        spellings=("np.linalg.cholesky",),
+        reference="Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527",
+        convention="reads the lower triangle only, so the upper one has derivative 0",
+    )
+)
+"""The lower factor L of symmetric positive definite matrices, ``L @ L.T``."""
+
+
+_EIGH_KERNEL = '''def eigen_symmetric(a, values, vectors):
+    """Fill in the eigenvalues, rising, and the eigenvectors of symmetric matrices."""
+    for b in range(a.shape[0]):
+        found, columns = np.linalg.eigh(a[b])
+        for i in range(a.shape[1]):
+            values[b, i] = found[i]
+            for j in range(a.shape[1]):
+                vectors[b, i, j] = columns[i, j]
+'''
+
+
+def _gaps(values: Any) -> Any:
+    """Return 1 / (values[j] - values[i]), and 0 where the two are equal."""
+    difference = values[..., None, :] - values[..., :, None]
+    equal = difference == 0
+    return np.where(equal, 0.0, 1.0 / np.where(equal, 1.0, difference))
+
+
+def _eigh_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
+    """Return V (diag(values') + F * (V' vectors')) V', F[i, j] = 1 / (λ[j] - λ[i]).
+
+    Reference: Giles, Collected matrix derivative results (2008), section 3.1.
+    """
+    by_values, by_vectors = cotangents
+    values, vectors = out
+    inner: Any = 0.0
+    if by_values is not None:
+        inner = diagonal_matrix(by_values)
+    if by_vectors is not None:
+        inner = inner + _gaps(values) * (transposed(vectors) @ by_vectors)
+    s = vectors @ inner @ transposed(vectors)
+    return (symmetric_cotangent(s),)
+
+
+def _eigh_type(a: ArrayType) -> tuple[ArrayType, ...]:
+    square("eigenvalues", a)
+    return a.with_shape(a.shape[:-1]), a
+
+
+eigen_symmetric = declare(
+    Op(
+        name="eigen_symmetric",
+        evaluate=lambda a: tuple(np.linalg.eigh(np.asarray(a))),
+        infer=_eigh_type,
+        lowering=Kernel("eigen_symmetric", _EIGH_KERNEL, core=2, batched=True),
+        pullback=_eigh_pullback,
+        promote=floating,
+        samples=(
+            Sample((np.diag([1.0, 3.0, 7.0]) + 0.2 * positive_definite(3),)),
+            Sample((np.diag([1.0, 4.0]) + 0.3 * positive_definite(2, (2,), seed=1),)),
+        ),
+        spellings=("np.linalg.eigh", "np.linalg.eigvalsh"),
+        reference="Giles, Collected matrix derivative results, 2008",
+        convention="eigenvectors of equal eigenvalues do not turn into each other: that part of "
+        "the derivative is 0; the lower triangle alone is read",
+    )
+)
+"""Eigenvalues ``(..., n)`` and eigenvectors ``(..., n, n)`` of symmetric matrices."""
+
+
+_SVD_KERNEL = '''def singular_values(a, left, values, right):
+    """Fill in the thin singular value decomposition of matrices."""
+    for b in range(a.shape[0]):
+        u, s, v = np.linalg.svd(a[b], False)
+        for k in range(values.shape[1]):
+            values[b, k] = s[k]
+        for i in range(left.shape[1]):
+            for k in range(left.shape[2]):
+                left[b, i, k] = u[i, k]
+        for k in range(right.shape[1]):
+            for j in range(right.shape[2]):
+                right[b, k, j] = v[k, j]
+'''
+
+
+def _svd_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
+    """Return the cotangent of a thin singular value decomposition ``u s v``.
+
+    Reference: Townsend, Differentiating the singular value decomposition (2016), equation 37.
+    """
+    by_u, by_s, by_v = cotangents
+    u, s, v = out
+    inner: Any = 0.0
+    if by_s is not None:
+        inner = diagonal_matrix(by_s)
+    gaps = _gaps(s * s)
+    if by_u is not None:
+        product = transposed(u) @ by_u
+        inner = inner + gaps * (product - transposed(product)) * s[..., None, :]
+    if by_v is not None:
+        product = v @ transposed(by_v)
+        inner = inner + s[..., :, None] * (gaps * (product - transposed(product)))
+    total = u @ inner @ v
+    rows, columns = shape_of(a)[-2:]
+    zero = s == 0
+    inverse = np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, s))
+    if by_u is not None and not _same(rows, s):
+        scaled = by_u * inverse[..., None, :]
+        total = total + (scaled - u @ (transposed(u) @ scaled)) @ v
+    if by_v is not None and not _same(columns, s):
+        scaled = inverse[..., :, None] * by_v
+        total = total + u @ (scaled - (scaled @ transposed(v)) @ v)
+    return (total,)
+
+
+def _same(size: Any, s: Any) -> bool:
+    return bool(shape_of(s)[-1] == size)
+
+
+def _svd_type(a: ArrayType) -> tuple[ArrayType, ...]:
+    if a.rank < 2:
+        raise ShapeError(f"singular values of an array of type {a}", remedy="pass matrices")
+    rows, columns = a.shape[-2:]
+    least = columns if dims.at_least(rows, columns) else rows
+    batch = a.shape[:-2]
+    return (
+        a.with_shape((*batch, rows, least)),
+        a.with_shape((*batch, least)),
+        a.with_shape((*batch, least, columns)),
+    )
+
+
+singular_values = declare(
+    Op(
+        name="singular_values",
+        evaluate=lambda a: tuple(np.linalg.svd(np.asarray(a), full_matrices=False)),
+        infer=_svd_type,
+        lowering=Kernel("singular_values", _SVD_KERNEL, core=2, batched=True),
+        pullback=_svd_pullback,
+        promote=floating,
+        samples=(
+            Sample((np.diag([1.0, 3.0, 7.0]) + real(-0.3, 0.3, (3, 3)),)),
+            Sample((np.eye(4, 2) * np.array([1.0, 3.0]) + real(-0.3, 0.3, (2, 4, 2), seed=1),)),
+            Sample((np.eye(2, 3) * np.array([[1.0], [4.0]]) + real(-0.3, 0.3, (2, 3), seed=2),)),
+        ),
+        spellings=("np.linalg.svd", "np.linalg.svdvals"),
+        reference="Townsend, Differentiating the singular value decomposition, 2016",
+        convention="vectors of equal singular values do not turn into each other; what belongs to "
+        "a singular value 0 has derivative 0",
+    )
+)
+"""The thin decomposition ``u: (..., m, k), s: (..., k), v: (..., k, n)``, k the lesser of both."""
+
+
+_QR_KERNEL = '''def orthogonal_factors(a, q, r):
+    """Fill in the thin QR factorisation of matrices."""
+    for b in range(a.shape[0]):
+        columns, rows = np.linalg.qr(a[b])
+        for i in range(q.shape[1]):
+            for j in range(q.shape[2]):
+                q[b, i, j] = columns[i, j]
+        for i in range(r.shape[1]):
+            for j in range(r.shape[2]):
+                r[b, i, j] = rows[i, j]
+'''
+
+
+def _qr_type(a: ArrayType) -> tuple[ArrayType, ...]:
+    if a.rank < 2:
+        raise ShapeError(f"a QR factorisation of an array of type {a}", remedy="pass matrices")
+    rows, columns = a.shape[-2:]
+    least = columns if dims.at_least(rows, columns) else rows
+    batch = a.shape[:-2]
+    return a.with_shape((*batch, rows, least)), a.with_shape((*batch, least, columns))
+
+
+def _qr_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
+    """Return the cotangent of a thin QR factorisation.
+
+    Tall matrices: (Q' + Q copyltu(M)) R^-T, M = R R'^T - Q'^T Q. Wide ones are split into a square
+    part, which fixes Q, and the rest, Q^T of which is the rest of R.
+
+    Reference: Walter & Lehmann, Algorithmic differentiation of linear algebra functions (2010);
+    Roberts & Roberts, QR and LQ decomposition matrix backpropagation (2020).
+    """
+    by_q, by_r = cotangents
+    q, r = out
+    rows, columns = shape_of(a)[-2:]
+    by_q = np.zeros_like(q) if by_q is None else by_q
+    by_r = np.zeros_like(r) if by_r is None else by_r
+    by_r = np.triu(by_r)
+    if _same(columns, r[..., 0]) or shape_of(r)[-2] == columns:
+        return (_tall_cotangent(by_q, by_r, q, r),)
+    rest = a[..., rows:]
+    by_rest = q @ by_r[..., rows:]
+    by_q = by_q + rest @ transposed(by_r[..., rows:])
+    by_square = _tall_cotangent(by_q, by_r[..., :rows], q, r[..., :rows])
+    return (np.concatenate([by_square, by_rest], axis=-1),)
+
+
+def _tall_cotangent(by_q: Any, by_r: Any, q: Any, r: Any) -> Any:
+    m = r @ transposed(by_r) - transposed(by_q) @ q
+    lower = np.tril(m, -1)
+    copied = lower + transposed(lower) + diagonal_matrix(np.diagonal(m, axis1=-2, axis2=-1))
+    right = by_q + q @ copied
+    return transposed(triangular_solve(r, transposed(right), lower=False, flipped=False))
+
+
+orthogonal_factors = declare(
+    Op(
+        name="orthogonal_factors",
+        evaluate=lambda a: tuple(np.linalg.qr(np.asarray(a))),
+        infer=_qr_type,
+        lowering=Kernel("orthogonal_factors", _QR_KERNEL, core=2, batched=True),
+        pullback=_qr_pullback,
+        promote=floating,
+        samples=(
+            Sample((well_conditioned(3),)),
+            Sample((real(-1, 1, (2, 4, 2)) + np.eye(4, 2),)),
+            Sample((real(-1, 1, (2, 3), seed=3) + np.eye(2, 3),)),
+        ),
+        spellings=("np.linalg.qr",),
+        reference="Roberts & Roberts, QR and LQ decomposition matrix backpropagation, "
+        "arXiv:2009.10071",
+    )
+)
+"""The thin factors ``q: (..., m, k)`` and ``r: (..., k, n)``, k the lesser of m and n."""

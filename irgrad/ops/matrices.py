@@ -1,0 +1,99 @@
+"""What the linear algebra of matrices in the last two axes shares: types, triangles, samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ShapeError
+from irgrad.ir import dims
+from irgrad.ir.types import ArrayType
+from irgrad.ops.axes import dtype_of, shape_of
+from irgrad.ops.create import convert, counting
+
+INTEGER = np.dtype(np.int32)
+"""LAPACK's integers."""
+
+
+def floating(dtypes: Any) -> tuple[np.dtype, ...]:
+    """Return the operands' dtypes and the result's: float32 where all are, else float64."""
+    kinds = [np.dtype(kind) for kind in dtypes]
+    double = any(kind not in (np.float32, np.float16) for kind in kinds)
+    return (np.dtype(np.float64 if double else np.float32),) * (len(kinds) + 1)
+
+
+def square(name: str, a: ArrayType) -> dims.Dim:
+    """Return the size of square matrices.
+
+    Raises: ShapeError where they are none.
+    """
+    if a.rank < 2 or not dims.same(a.shape[-1], a.shape[-2]):
+        raise ShapeError(
+            f"{name} of an array of type {a}, which holds no square matrices",
+            remedy="pass an array whose last two sizes are equal",
+        )
+    return a.shape[-1]
+
+
+def transposed(a: Any) -> Any:
+    """Return matrices with rows and columns exchanged."""
+    return np.swapaxes(a, -1, -2)
+
+
+def identity(like: Any, size: Any) -> Any:
+    """Return the identity matrix of a size in the dtype of ``like``."""
+    places = counting(like, size)
+    return convert(places[:, None] == places, dtype=dtype_of(like))
+
+
+def diagonal_matrix(values: Any) -> Any:
+    """Return matrices with ``values: (..., n)`` on their diagonals."""
+    return values[..., None] * identity(values, shape_of(values)[-1])
+
+
+def identity_like(a: Any) -> Any:
+    """Return identity matrices in the shape and dtype of ``a: (..., n, n)``."""
+    shape: Any = shape_of(a)
+    return np.broadcast_to(identity(a, shape[-1]), shape)
+
+
+def lower_triangle(a: Any, *, halved: bool = False) -> Any:
+    """Return the lower triangles of matrices, the diagonal halved where asked."""
+    lower = np.tril(a)
+    if not halved:
+        return lower
+    return lower - 0.5 * diagonal_matrix(np.diagonal(a, axis1=-2, axis2=-1))
+
+
+def symmetric_cotangent(s: Any) -> Any:
+    """Return the cotangent of a symmetric matrix of which the lower triangle is read.
+
+    An element below the diagonal stands for two of them.
+    """
+    return lower_triangle(s + transposed(s), halved=True)
+
+
+def positive_definite(n: int, batch: tuple[int, ...] = (), seed: int = 0) -> np.ndarray:
+    """Return symmetric positive definite matrices as a sample."""
+    draws = np.random.default_rng(seed).uniform(-1, 1, (*batch, n, n))
+    return draws @ np.swapaxes(draws, -1, -2) + n * np.eye(n)
+
+
+def well_conditioned(n: int, batch: tuple[int, ...] = (), seed: int = 0) -> np.ndarray:
+    """Return regular matrices as a sample."""
+    return np.random.default_rng(seed).uniform(-1, 1, (*batch, n, n)) + 2.0 * np.eye(n)
+
+
+def system_type(name: str, matrix: ArrayType, right: ArrayType) -> ArrayType:
+    """Return the type of the solution of ``matrix @ x = right``.
+
+    Raises: ShapeError where the sizes do not fit.
+    """
+    size = square(name, matrix)
+    if right.rank < 2 or not dims.same(right.shape[-2], size):
+        raise ShapeError(
+            f"{name} of shape {matrix} and a right side of shape {right}",
+            remedy="the right side needs as many rows as the matrix",
+        )
+    return right

@@ -1,0 +1,183 @@
+"""Solving linear systems, and what follows from it: inverses, determinants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.ir.op import Kernel, Op, Sample
+from irgrad.ir.types import ArrayType
+from irgrad.ops.declare import real
+from irgrad.ops.factorisations import lu
+from irgrad.ops.matrices import (
+    INTEGER,
+    floating,
+    identity_like,
+    square,
+    system_type,
+    transposed,
+    well_conditioned,
+)
+from irgrad.ops.registry import declare
+
+_SOLVE_KERNEL = '''def solve_factored_{p}(matrix, factors, pivots, right, out, flipped):
+    """Solve systems by the LU factors of the transposed matrices; the matrices are not read."""
+    size = np.array([factors.shape[1]], np.int32)
+    count = np.array([right.shape[2]], np.int32)
+    info = np.zeros(1, np.int32)
+    turned = np.array([78 if flipped else 84], np.uint8)  # "N" or "T"
+    columns = np.empty((right.shape[2], right.shape[1]), right.dtype)
+    for b in range(right.shape[0]):
+        for i in range(right.shape[1]):
+            if factors[b, i, i] == 0.0:
+                raise np.linalg.LinAlgError("Singular matrix")
+            for j in range(right.shape[2]):
+                columns[j, i] = right[b, i, j]
+        if right.shape[1] > 0 and right.shape[2] > 0:
+            {p}getrs(
+                turned.ctypes, size.ctypes, count.ctypes, factors[b].ctypes, size.ctypes,
+                pivots[b].ctypes, columns.ctypes, size.ctypes, info.ctypes,
+            )
+        for i in range(right.shape[1]):
+            for j in range(right.shape[2]):
+                out[b, i, j] = columns[j, i]
+'''
+
+
+def _solve_factored(matrix: Any, factors: Any, pivots: Any, right: Any, *, flipped: bool) -> Any:
+    if not right.size:
+        return np.array(right)
+    return np.linalg.solve(transposed(matrix) if flipped else matrix, right)
+
+
+def _solve_factored_type(
+    matrix: ArrayType, factors: ArrayType, pivots: ArrayType, right: ArrayType, *, flipped: bool
+) -> ArrayType:
+    return system_type("a linear system", matrix, right)
+
+
+def _solve_factored_pullback(
+    cotangent: Any, out: Any, matrix: Any, factors: Any, pivots: Any, right: Any, *, flipped: bool
+) -> tuple[Any, ...]:
+    """Return λ = A^-T cotangent for the right side, -λ x' for the matrix.
+
+    Reference: Giles, Collected matrix derivative results (2008), section 2.3.1.
+    """
+    adjoint = solve_factored(matrix, factors, pivots, cotangent, flipped=not flipped)
+    if flipped:
+        by_matrix = -(out @ transposed(adjoint))
+    else:
+        by_matrix = -(adjoint @ transposed(out))
+    return by_matrix, None, None, adjoint
+
+
+def _factored_dtypes(dtypes: Any) -> tuple[np.dtype, ...]:
+    kind = floating([dtypes[0], dtypes[3]])[0]
+    return kind, kind, INTEGER, kind, kind
+
+
+def _solve_samples() -> tuple[Sample, ...]:
+    samples = []
+    for batch, flipped in (((), False), ((2,), True)):
+        matrix = well_conditioned(3, batch, seed=4)
+        factors, pivots = lu(matrix)
+        right = real(-1, 1, (*batch, 3, 2), seed=5)
+        samples.append(Sample((matrix, factors, pivots, right), {"flipped": flipped}))
+    return tuple(samples)
+
+
+solve_factored = declare(
+    Op(
+        name="solve_factored",
+        evaluate=_solve_factored,
+        infer=_solve_factored_type,
+        lowering=Kernel(
+            "solve_factored_{p}", _SOLVE_KERNEL, ("flipped",), core=2, batched=True
+        ),
+        pullback=_solve_factored_pullback,
+        promote=_factored_dtypes,
+        samples=_solve_samples(),
+        spellings=("np.linalg.solve", "np.linalg.inv"),
+        reference="LAPACK getrs",
+    )
+)
+"""The solution of ``matrix @ x = right`` by the factors that ``lu`` made of the matrix.
+
+The derivative goes by the matrix itself, so that one factorisation serves all orders.
+"""
+
+
+def solved(matrix: Any, right: Any) -> Any:
+    """Return the solution of ``matrix @ x = right``, both of equal leading axes."""
+    return solve_factored(matrix, *lu(matrix), right, flipped=False)
+
+
+def inverse(matrix: Any) -> Any:
+    """Return inverses of matrices."""
+    return solved(matrix, identity_like(matrix))
+
+
+_DETERMINANT_KERNEL = '''def sign_and_log_determinant(matrix, factors, pivots, sign, logarithm):
+    """Fill in signs and logarithms of determinants; the matrices themselves are not read."""
+    for b in range(factors.shape[0]):
+        total = factors.dtype.type(0.0)
+        positive = True
+        zero = False
+        for i in range(factors.shape[1]):
+            entry = factors[b, i, i]
+            if pivots[b, i] != i + 1:
+                positive = not positive
+            if entry < 0:
+                positive = not positive
+            if entry == 0:
+                zero = True
+            total += np.log(abs(entry))
+        sign[b] = 0.0 if zero else 1.0 if positive else -1.0
+        logarithm[b] = -np.inf if zero else total
+'''
+
+
+def _determinant_pullback(
+    cotangents: Any, out: Any, matrix: Any, factors: Any, pivots: Any
+) -> tuple[Any, ...]:
+    """Return A^-T times the cotangent of the logarithm; the sign is piecewise constant.
+
+    Reference: Giles, Collected matrix derivative results (2008), section 2.3.3.
+    """
+    _, by_logarithm = cotangents
+    if by_logarithm is None:
+        return None, None, None
+    adjoint = solve_factored(matrix, factors, pivots, identity_like(matrix), flipped=True)
+    return by_logarithm[..., None, None] * adjoint, None, None
+
+
+def _determinant_type(
+    matrix: ArrayType, factors: ArrayType, pivots: ArrayType
+) -> tuple[ArrayType, ...]:
+    square("a determinant", matrix)
+    scalar = matrix.with_shape(matrix.shape[:-2])
+    return scalar, scalar
+
+
+def _determinant_samples() -> tuple[Sample, ...]:
+    matrices = (well_conditioned(3, seed=6), -well_conditioned(3, (2,), seed=7))
+    return tuple(Sample((matrix, *lu(matrix))) for matrix in matrices)
+
+
+sign_and_log_determinant = declare(
+    Op(
+        name="sign_and_log_determinant",
+        evaluate=lambda matrix, factors, pivots: tuple(np.linalg.slogdet(matrix)),
+        infer=_determinant_type,
+        lowering=Kernel(
+            "sign_and_log_determinant", _DETERMINANT_KERNEL, core=2, batched=True
+        ),
+        pullback=_determinant_pullback,
+        promote=lambda dtypes: (floating(dtypes[:1])[0],) * 2 + (INTEGER,) + floating(dtypes[:1]),
+        samples=_determinant_samples(),
+        spellings=("np.linalg.slogdet", "np.linalg.det"),
+        reference="Giles, Collected matrix derivative results, 2008",
+    )
+)
+"""Signs and logarithms of determinants, by the factors that ``lu`` made of the matrices."""

@@ -1,0 +1,82 @@
+"""Triangular systems of linear equations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.ir.op import Kernel, Op, Sample
+from irgrad.ops.declare import real
+from irgrad.ops.matrices import floating, system_type, transposed, well_conditioned
+from irgrad.ops.registry import declare
+
+_TRIANGULAR_KERNEL = '''def triangular_solve_{p}(matrix, right, out, lower, flipped):
+    """Solve triangular systems by BLAS, to which arrays in C order are transposed: X L' = B'."""
+    one = np.ones(1, matrix.dtype)
+    size = np.array([matrix.shape[1]], np.int32)
+    count = np.array([right.shape[2]], np.int32)
+    side = np.array([82], np.uint8)  # "R"
+    half = np.array([85 if lower else 76], np.uint8)  # "U" or "L"
+    turned = np.array([84 if flipped else 78], np.uint8)  # "T" or "N"
+    unit = np.array([78], np.uint8)  # "N": the diagonal is read
+    for b in range(right.shape[0]):
+        for i in range(right.shape[1]):
+            for j in range(right.shape[2]):
+                out[b, i, j] = right[b, i, j]
+        if right.shape[1] > 0 and right.shape[2] > 0:
+            {p}trsm(
+                side.ctypes, half.ctypes, turned.ctypes, unit.ctypes, count.ctypes, size.ctypes,
+                one.ctypes, matrix[b].ctypes, size.ctypes, out[b].ctypes, count.ctypes,
+            )
+'''
+
+
+def _triangular(matrix: Any, right: Any, *, lower: bool, flipped: bool) -> Any:
+    half = np.tril(matrix) if lower else np.triu(matrix)
+    if not right.size:
+        return np.array(right)
+    return np.linalg.solve(transposed(half) if flipped else half, right)
+
+
+def _triangular_pullback(
+    cotangent: Any, out: Any, matrix: Any, right: Any, *, lower: bool, flipped: bool
+) -> tuple[Any, Any]:
+    """Return the transposed solution of the cotangent, and its product with the solution.
+
+    Reference: Giles, Collected matrix derivative results (2008), section 2.3.1.
+    """
+    adjoint = triangular_solve(matrix, cotangent, lower=lower, flipped=not flipped)
+    if flipped:
+        by_matrix = -(out @ transposed(adjoint))
+    else:
+        by_matrix = -(adjoint @ transposed(out))
+    return np.tril(by_matrix) if lower else np.triu(by_matrix), adjoint
+
+
+triangular_solve = declare(
+    Op(
+        name="triangular_solve",
+        evaluate=_triangular,
+        infer=lambda matrix, right, **params: system_type("a triangular system", matrix, right),
+        lowering=Kernel(
+            "triangular_solve_{p}", _TRIANGULAR_KERNEL, ("lower", "flipped"), core=2, batched=True
+        ),
+        pullback=_triangular_pullback,
+        promote=floating,
+        samples=tuple(
+            Sample(
+                (well_conditioned(3, batch, seed=1), real(-1, 1, (*batch, 3, 2), seed=2)),
+                {"lower": lower, "flipped": flipped},
+            )
+            for batch, lower, flipped in (
+                ((), True, False), ((), True, True), ((2,), False, False), ((), False, True),
+            )
+        ),
+        reference="BLAS trsm",
+    )
+)  # fmt: skip
+"""The solution of ``matrix @ x = right`` for a triangular ``matrix: (..., n, n)``.
+
+``right: (..., n, k)``; ``lower`` says which triangle is read, ``flipped`` solves for its transpose.
+"""
