@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from irgrad.arguments import NAMESPACE, Call, Leaf, Signature, flatten
 from irgrad.differentiate.context import depending_on
 from irgrad.errors import ArgumentError, DifferentiationError, GradientWarning, IrgradError
+from irgrad.group import group
 from irgrad.inline.reverse import INDEPENDENT
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph
@@ -43,6 +44,8 @@ from irgrad.trace.trace import InputSpec, Traced, run_traced
 SMALL = 16
 LONG = 300
 """Nodes from which a trace is searched for loops; shorter ones run faster written out."""
+MANY = 600
+"""Scalars from which those without a pattern are grouped: numba needs 8 ms for each."""
 _LETTERS = ("n", "m", "p", "q", "r", "s")
 
 
@@ -185,6 +188,7 @@ def specialise(
             name=name,
             max_nodes=options.max_nodes,
         )
+        stages.nodes = len(traced.graph.nodes)
         draws.refuse()
     with stages.stage("reroll"):
         traced = with_loops(traced)
@@ -221,11 +225,13 @@ def specialise(
 
 
 def with_loops(traced: Traced) -> Traced:
-    """Return a long trace with its loops put back, where the back end can emit them."""
-    rolled = reroll(traced.graph, least=LONG)
-    if not rolled.loops or not has_loops_to_emit(rolled.graph):
-        return traced
-    return replace(traced, graph=rolled.graph, captured=(*traced.captured, *rolled.tables))
+    """Return a long trace with its loops put back, and scalars without a pattern grouped."""
+    rolled = reroll(traced.graph, least=LONG, most=MANY)
+    if rolled.loops and has_loops_to_emit(rolled.graph):
+        captured = (*traced.captured, *rolled.tables)
+        traced = replace(traced, graph=rolled.graph, captured=captured)
+    grouped = group(traced.graph, least=MANY)
+    return replace(traced, graph=grouped.graph, captured=(*traced.captured, *grouped.tables))
 
 
 def wanted_leaves(call: Call, argnums: tuple[int, ...]) -> tuple[int, ...]:

@@ -24,10 +24,12 @@ def notice(message: str) -> None:
 class Stages:
     """A stop watch over the stages of one compilation; stages do not nest."""
 
-    __slots__ = ("_seconds", "current")
+    __slots__ = ("_seconds", "current", "nodes")
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
+        self.nodes = 0
+        """How many nodes the trace recorded."""
         self.current: str | None = None
 
     @contextmanager

@@ -17,7 +17,7 @@ LAYERS: list[set[str]] = [
     {"ops"},
     {"interpret", "trace"},
     {"arguments", "differentiate", "emit", "reroll", "runtime", "schedule", "simplify"},
-    {"inline", "pipeline"},
+    {"group", "inline", "pipeline"},
     {"report", "specialise"},
     {"api"},
     {"control", "scipy", "transforms"},

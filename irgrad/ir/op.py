@@ -104,6 +104,8 @@ class Kernel:
     """How many trailing axes it acts on; the leading ones are collapsed into one batch axis."""
     batched: bool = False
     """Whether all operands and results share the leading axes, however many axes follow."""
+    whole: bool = False
+    """Whether it takes arrays as they are, without a batch axis in front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Sample:
     differentiable: bool = True
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Op:
     """One primitive operation and everything irgrad knows of it.
 

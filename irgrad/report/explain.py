@@ -25,7 +25,8 @@ def explain(
     ``measured`` are seconds a call by the name of the emitted function.
     """
     lines = [f"irgrad: {compilation.traced.name}", "", "Graphs"]
-    lines.append(f"  traced        {len(compilation.traced.nodes):6d} nodes")
+    lines.append(f"  recorded      {statistics.nodes:6d} nodes")
+    lines.append(f"  in loops      {len(compilation.traced.nodes):6d} nodes")
     lines.append(f"  simplified    {len(compilation.primal.nodes):6d} nodes")
     if compilation.joint is not None:
         lines.append(f"  with gradient {len(compilation.joint.nodes):6d} nodes")

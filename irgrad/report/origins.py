@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from irgrad.emit.expressions import size_text
 from irgrad.errors import Location
+from irgrad.group.op import program_of
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Control
 
@@ -38,6 +39,7 @@ def loops_found(graph: Graph) -> list[str]:
     """
     looped: set[str] = set()
     found = list(_loops(graph, 1, looped))
+    found.extend(_grouped(graph))
     outside: Counter[str] = Counter()
     for node in graph.nodes:
         place = line_of(node)
@@ -73,3 +75,21 @@ def _loops(graph: Graph, depth: int, looped: set[str]) -> Iterator[str]:
         yield f"{'  ' * depth}{node.op.name}{many}, {size} nodes{where}"
         for body in bodies:
             yield from _loops(body, depth + 1, looped)
+
+
+def _grouped(graph: Graph) -> Iterator[str]:
+    for node in graph.nodes:
+        program = program_of(node.op)
+        if program is None:
+            continue
+        runs = node.inputs[-2].array_type.shape[0]
+        counts: Counter[str] = Counter()
+        for origin, count in program.origins:
+            place = origin.location()
+            if place is not None:
+                counts[short(place)] += count
+        lines = ", ".join(f"{line} ({count} nodes)" for line, count in counts.most_common(4))
+        yield (
+            f"  grouped, no regular loop: {lines}: {sum(program.added)} scalars in {runs} runs of "
+            f"{len(program.kinds)} operations"
+        )

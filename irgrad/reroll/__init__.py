@@ -31,10 +31,16 @@ class Rerolled:
     loops: int = 0
 
 
-def reroll(graph: Graph, *, least: int = 0) -> Rerolled:
+CHANCE = 4
+"""Nodes to a statement: where loops save less than that, the repetition in them is chance."""
+
+
+def reroll(graph: Graph, *, least: int = 0, most: int | None = None) -> Rerolled:
     """Return ``graph`` with repeated stretches of at least ``least`` nodes in all made loops.
 
-    The same operations on the same values, in the same order. Linear in nodes.
+    The same operations on the same values, in the same order. A graph that would still have more
+    than ``most`` statements, and more than a fraction of its nodes, stays as it is. Linear in
+    nodes.
     """
     if len(graph.nodes) < least:
         return Rerolled(graph)
@@ -42,7 +48,8 @@ def reroll(graph: Graph, *, least: int = 0) -> Rerolled:
     terms = take_back(recognise(records.shapes, records.vectors), records)
     top, statements = statements_of(terms)
     loops = {loop for statement in statements for loop in statement.path}
-    if not loops:
+    chance = most is not None and len(statements) > max(most, len(records.nodes) // CHANCE)
+    if not loops or chance:
         return Rerolled(graph, (), len(records.nodes), len(statements))
     resolver = Resolver(records, Owners(statements, len(records.nodes)))
     outputs = resolver.resolve_all(statements, graph)

@@ -18,6 +18,9 @@ from typing import Any
 WINDOW = 2048
 """How many terms the body of a loop may have."""
 
+MOST = 4 * WINDOW
+"""How many terms may stand side by side: where there are more, the records have no pattern."""
+
 CANDIDATES = 64
 """How many lengths of a group are tried at most each time a term is added."""
 
@@ -84,7 +87,7 @@ class Stack:
 
 
 def recognise(shapes: Sequence[int], vectors: Sequence[Vector], window: int = WINDOW) -> list[Term]:
-    """Return the terms that generate the records; time linear in the records."""
+    """Return the terms that generate the records, none where they have no pattern; linear."""
     stack = Stack()
     loops: dict[Any, int] = {}
     fresh = (max(shapes) if shapes else 0) + 1
@@ -101,6 +104,8 @@ def recognise(shapes: Sequence[int], vectors: Sequence[Vector], window: int = WI
             loop = _rolled(stack.terms, size, loops, fresh)
             stack.drop(3 * size)
             stack.push(loop)
+        if len(stack.terms) > MOST:
+            return []
     return stack.terms
 
 

@@ -11,10 +11,11 @@ from irgrad.stages import ORDER, Stages
 class Statistics:
     """What a compiled function has cost so far.
 
-    traces: times the function was traced; compiles: emitted functions compiled by numba in this
-    process; cache_hits: those loaded from the cache on disk instead; evaluated: calls answered by
-    evaluating the graph, and plain: by the emitted text as plain Python, while a compilation in
-    the background was not ready; tier: what answers now, "evaluated", "plain" or "compiled".
+    traces: times the function was traced; nodes: the operations they recorded; compiles: emitted
+    functions compiled by numba in this process; cache_hits: those loaded from the cache on disk
+    instead; evaluated: calls answered by evaluating the graph, and plain: by the emitted text as
+    plain Python, while a compilation in the background was not ready; tier: what answers now,
+    "evaluated", "plain" or "compiled".
     """
 
     traces: int = 0
@@ -24,6 +25,11 @@ class Statistics:
     plain: int = 0
     tier: str = "compiled"
     stages: list[Stages] = field(default_factory=list, repr=False)
+
+    @property
+    def nodes(self) -> int:
+        """The operations that all traces recorded."""
+        return sum(stages.nodes for stages in self.stages)
 
     @property
     def seconds(self) -> dict[str, float]:

@@ -126,14 +126,19 @@ def _opaque(context: Context, routine: Routine) -> list[loops.Statement]:
     context.kernels[function] = lowering.source.replace("{p}", precision)
     number = context.numbers[node]
     batch = max((o.array_type.rank for o in routine.operands), default=0) - lowering.core
+
+    def seen(name: str, shape: Shape) -> str:
+        """Name an array in the shape that the kernel takes."""
+        core = max(len(shape) - batch, 0)
+        return name if lowering.whole else _rows(context, name, shape, core)
+
     arguments: list[Any] = []
     for operand in routine.operands:
         type = operand.array_type
         if type.rank == 0:
             arguments.append(_array(context, operand))
         else:
-            core = type.rank - batch if type.rank >= batch else 0
-            arguments.append(_rows(context, _array(context, operand), type.shape, core))
+            arguments.append(seen(_array(context, operand), type.shape))
     after: list[loops.Statement] = []
     types = node.type if isinstance(node.type, tuple) else (node.type,)
     for position, type in enumerate(types):
@@ -148,10 +153,9 @@ def _opaque(context: Context, routine: Routine) -> list[loops.Statement]:
         if several:
             shape = type.shape or (1,)
             context.allocations.append(loops.Allocate(name, shape, type.dtype))
-            core = max(type.rank - batch, 0)
-            arguments.append(_rows(context, name, shape, core) if type.rank else name)
+            arguments.append(seen(name, shape) if type.rank else name)
             continue
-        arguments.append(_rows(context, name, type.shape, max(type.rank - batch, 0)))
+        arguments.append(seen(name, type.shape))
     for argument in lowering.arguments:
         param = node.params[argument]
         is_number = isinstance(param, float)
