@@ -73,7 +73,9 @@ def body_adjoint(
             seeds[body.outputs[p]] = seed if known is None else known + seed
     totals = {body.inputs[j]: trace.input(f"total_{j}", body.inputs[j].array_type) for j in summed}
     into = [*(body.inputs[k] for k in live), *(body.inputs[j] for j in summed)]
-    versions = tape_versions(body.nodes, body.inputs[node.params["carries"] : states])
+    carries = node.params["carries"]
+    tapes = {body.inputs[k]: k - carries for k in range(carries, states)}
+    versions = tape_versions(body.nodes, tapes)
     masked = context.masked or any(n.op.selects and n not in versions for n in body.nodes)
     found = context.pull_back(trace, seeds, into, totals, masked)
     inner = Context(trace, set(), {}, False, context.pull_back)

@@ -21,6 +21,7 @@ from irgrad.differentiate.bodies import (
     renewed,
 )
 from irgrad.differentiate.context import Context
+from irgrad.differentiate.lasting import lasting
 from irgrad.differentiate.residuals import Residuals, choose
 from irgrad.ir import dims
 from irgrad.ir.dims import Dim
@@ -53,6 +54,7 @@ def pull_back_loop(
         frontier(adjoint, set(primal)),
         recompute=params.get("recompute", False),
         size=lambda type: magnitude(context.trace, type),
+        lasting=lasting(params),
     )
     forward = Forward(context, node, adjoint, residuals)
     forward.build(primal)

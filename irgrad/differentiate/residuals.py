@@ -8,7 +8,7 @@ rounded values, they could select differently.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from irgrad.ir import dims
@@ -36,9 +36,9 @@ class Residuals:
         return node in self.kept or node in self.taped or node in self.versions
 
 
-def tape_versions(order: Iterable[Node], tapes: Sequence[Node]) -> dict[Node, int]:
+def tape_versions(order: Iterable[Node], tapes: Mapping[Node, int]) -> dict[Node, int]:
     """Return the nodes that are a tape before or after some of its writes, and which tape."""
-    versions = {node: number for number, node in enumerate(tapes)}
+    versions = dict(tapes)
     for node in order:
         if isinstance(node.op.lowering, Write) and node.inputs[0] in versions:
             versions[node] = versions[node.inputs[0]]
@@ -57,14 +57,16 @@ def choose(
     *,
     recompute: bool,
     size: Callable[[ArrayType], int],
+    lasting: Sequence[int] = (),
 ) -> Residuals:
     """Choose what to keep so that every node of ``frontier`` is known in the backward body.
 
     What follows from an ``again`` is computed again whatever it costs, or everything if
     ``recompute``. ``order`` holds the body's nodes and those made from them alone, in order of
-    evaluation.
+    evaluation. ``lasting`` carries are read as tapes are, which they precede: by numbers below 0.
     """
-    tapes = body.inputs[carries : len(body.outputs)]
+    numbers = (*lasting, *range(carries, len(body.outputs)))
+    tapes = {body.inputs[number]: number - carries for number in numbers}
     chosen = Residuals(versions=tape_versions(order, tapes))
     for node in order:
         if node.op is strided_set and node in chosen.versions:

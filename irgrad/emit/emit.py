@@ -387,9 +387,10 @@ def _slice_text(part: loops.AxisSlice) -> str:
 def _rearrange(statement: loops.Rearrange, printer: Printer) -> list[str]:
     if statement.axes is not None:
         text = f"{statement.array}.transpose({', '.join(map(str, statement.axes))})"
-    else:
-        assert statement.shape is not None
+    elif statement.shape is not None:
         text = f"{statement.array}.reshape({_shape_text(statement.shape)})"
+    else:
+        text = f"{statement.array}  # its memory, used again"
     return _noted([f"{statement.name} = {text}"], statement.nodes)
 
 

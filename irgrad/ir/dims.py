@@ -437,8 +437,9 @@ def concrete(dim: Dim) -> int:
     if not assumptions.loops.keys().isdisjoint(symbols(dim)):
         raise ShapeError(
             "a loop variable has no number while the loop's body is traced",
-            remedy="index and compute with it; for a shape or range() that depends on it, write a "
-            "Python loop",
+            remedy="index traced arrays and compute with it; a NumPy array from outside has to be "
+            "passed as an argument to be indexed; for a shape or range() that depends on it, "
+            "write a Python loop",
         )
     number = evaluate(dim, assumptions.hints)
     assumptions.conclude(dim, "==", number)

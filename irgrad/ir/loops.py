@@ -175,7 +175,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Rearrange:
-    """``name = array.reshape(shape)`` or ``array.transpose(axes)``: the same memory."""
+    """``name = array.reshape(shape)``, ``array.transpose(axes)`` or ``array``: the same memory."""
 
     name: str
     array: str

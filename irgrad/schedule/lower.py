@@ -20,6 +20,7 @@ from irgrad.schedule.fuse import Item, Nest, fuse
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
 from irgrad.schedule.names import Names
 from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
+from irgrad.schedule.reuse import in_freed_memory, without_copies
 from irgrad.schedule.routines import lower_routine
 from irgrad.schedule.rows import through_rows
 from irgrad.schedule.storage import Path, Place, paths, place_values
@@ -326,8 +327,9 @@ def _tidied(
     statements: Sequence[loops.Statement], returned: frozenset[str], names: Names
 ) -> list[loops.Statement]:
     """Return the statements after the passes that work on statements alone."""
-    written = copies_as_loops(keep_sums_local(unroll(statements, returned), names.fresh))
-    return through_rows(tidy(forwards(written), names), names)
+    lean = without_copies(unroll(statements, returned), returned)
+    written = copies_as_loops(keep_sums_local(lean, names.fresh))
+    return in_freed_memory(through_rows(tidy(forwards(written), names), names), returned)
 
 
 def weight(expression: loops.Expression) -> int:

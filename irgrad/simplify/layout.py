@@ -6,6 +6,8 @@ All are exact, but where a comment says otherwise: the result's elements are the
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
+from typing import Any
 
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Node
@@ -196,16 +198,42 @@ def part_of_part(build: Build, node: Node) -> Node | None:
 
 @rule(strided, strided_set, strided_add)
 def read_what_was_written(build: Build, node: Node) -> Node | None:
-    """(x with x[a] = u)[a] -> u; (x with x[a] += u)[a] -> x[a] + u."""
+    """(x with x[a] = u)[a] -> u; (x with x[a] += u)[a] -> x[a] + u; (x with x[a] = u)[b] -> x[b].
+
+    The last one where a and b have no element in common.
+    """
     written = node.inputs[0]
+    base, update = written.inputs
+    if _apart(written.params, node.params):
+        return build(strided, base, **node.params)
     if written.params != node.params:
         return None
-    base, update = written.inputs
     if written.op is strided_set:
         return update
     if build.uses(written) > 1:
         return None  # the sum is there anyway
     return build(add, build(strided, base, **node.params), update)
+
+
+def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two strided parts of an array surely have no element in common."""
+    for axis in range(len(one["starts"])):
+        (low, high), (other_low, other_high) = (_span(part, axis) for part in (one, other))
+        if _is_positive(other_low - high) or _is_positive(low - other_high):
+            return True
+    return False
+
+
+def _span(part: Mapping[str, Any], axis: int) -> tuple[Dim, Dim]:
+    """Return the least and the greatest index of a part along an axis."""
+    start, size, step = part["starts"][axis], part["sizes"][axis], part["steps"][axis]
+    end = start + step * (size - 1)
+    return (start, end) if step > 0 else (end, start)
+
+
+def _is_positive(dim: Dim) -> bool:
+    """Tell whether a size is known to be positive, without asking for a guard."""
+    return isinstance(dim, int) and dim > 0
 
 
 @rule(strided_set)

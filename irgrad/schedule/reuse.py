@@ -1,0 +1,191 @@
+"""Arrays in the memory of others that nothing reads any more.
+
+A copy of an array that is not read again becomes that array. An array that is made after another
+of its kind was read for the last time takes over its memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from irgrad.ir import dims, loops
+from irgrad.ir.dims import Dim
+
+LEAST = 512
+"""Elements from which an array takes over memory; smaller ones are not worth a line."""
+
+
+def without_copies(
+    statements: Sequence[loops.Statement], returned: frozenset[str]
+) -> list[loops.Statement]:
+    """Return the statements without copies of arrays that are not read again. Linear.
+
+    The copy keeps the name of its source, unless it is returned.
+    """
+    made = {part.name: part for part in statements if isinstance(part, loops.Allocate)}
+    looks_at = _looks_at(statements)
+    lives = _lives(statements, looks_at)
+    names: dict[str, str] = {}
+    dropped: set[int] = set()
+    for place, part in enumerate(statements):
+        copied = _copied(part)
+        if copied is None:
+            continue
+        target, source, sizes = copied
+        new, old = made.get(target), made.get(_named(source, names, returned))
+        if new is None or old is None or new is old or source in returned:
+            continue
+        if (new.shape, new.dtype) != (old.shape, old.dtype) or sizes not in (None, new.shape):
+            continue
+        if lives[target][0] < place or lives[source][1] > place:
+            continue
+        lives[source] = lives[target] = (min(lives[source][0], place), lives[target][1])
+        dropped |= {place, id(new)}
+        names[target] = source
+    kept = [
+        part
+        for place, part in enumerate(statements)
+        if place not in dropped and id(part) not in dropped
+    ]
+    final = _final(names, returned)
+    return [_renamed(part, final) for part in kept] if final else kept
+
+
+def _named(name: str, names: Mapping[str, str], returned: frozenset[str]) -> str:
+    while name in names:
+        name = names[name]
+    return name
+
+
+def _final(names: Mapping[str, str], returned: frozenset[str]) -> dict[str, str]:
+    """Return what each array is called in the end: by its source, or by the result it becomes."""
+    roots: dict[str, str] = {}
+    for name in names:
+        roots[name] = _named(name, names, returned)
+    results = {root: name for name, root in roots.items() if name in returned}
+    final = {name: results.get(root, root) for name, root in roots.items()}
+    final |= results
+    return {name: chosen for name, chosen in final.items() if name != chosen}
+
+
+def _copied(part: loops.Statement) -> tuple[str, str, tuple[Dim, ...] | None] | None:
+    """Return target, source and sizes of a statement that copies elements and does no more.
+
+    The sizes are None where it copies the whole array whatever they are.
+    """
+    if isinstance(part, loops.Copy):
+        return part.target, part.source, None
+    variables: list[Dim] = []
+    sizes: list[Dim] = []
+    while type(part) is loops.Loop and len(part.body) == 1:
+        variables.append(dims.symbol(part.variable))
+        sizes.append(part.extent)
+        part = part.body[0]
+    if not isinstance(part, loops.Store) or not variables or part.template:
+        return None
+    load = part.expression
+    if not isinstance(load, loops.Load) or not part.indices == load.indices == tuple(variables):
+        return None
+    return part.array, load.array, tuple(sizes)
+
+
+def in_freed_memory(
+    statements: Sequence[loops.Statement], returned: frozenset[str]
+) -> list[loops.Statement]:
+    """Return the statements with large arrays in the memory of those read for the last time.
+
+    Arrays that views look at, or that grow, keep theirs.
+    """
+    looks_at = _looks_at(statements)
+    lives = _lives(statements, looks_at)
+    bound = set(looks_at.values())
+    bound |= {p.array for p in loops.every_statement(statements) if isinstance(p, loops.Grow)}
+    free: dict[tuple[tuple[Dim, ...], Any], list[tuple[int, str]]] = {}
+    begun: dict[int, list[loops.Statement]] = {}
+    taken: set[str] = set()
+    made = [part for part in statements if isinstance(part, loops.Allocate)]
+    for part in sorted(made, key=lambda part: lives.get(part.name, (0, 0))[0]):
+        if not _is_large(part.shape) or part.name not in lives:
+            continue
+        first, last = lives[part.name]
+        waiting = free.setdefault((part.shape, part.dtype), [])
+        usable = part.fill is None and part.name not in returned and part.name not in bound
+        owner = next((pair for pair in waiting if pair[0] < first), None) if usable else None
+        memory = part.name
+        if owner is not None:
+            waiting.remove(owner)
+            memory = owner[1]
+            taken.add(part.name)
+            begun.setdefault(first, []).append(loops.Rearrange(part.name, memory))
+        if part.name not in returned and part.name not in bound:
+            waiting.append((last, memory))
+    result: list[loops.Statement] = []
+    for place, statement in enumerate(statements):
+        result.extend(begun.get(place, ()))
+        if not (isinstance(statement, loops.Allocate) and statement.name in taken):
+            result.append(statement)
+    return result
+
+
+def _is_large(shape: Sequence[Dim]) -> bool:
+    size = dims.product(shape)
+    return bool(shape) and (not isinstance(size, int) or size >= LEAST)
+
+
+def _looks_at(statements: Sequence[loops.Statement]) -> dict[str, str]:
+    """Return the array behind each view."""
+    looks_at: dict[str, str] = {}
+    for part in loops.every_statement(statements):
+        if isinstance(part, loops.Slice | loops.Rearrange):
+            looks_at[part.name] = looks_at.get(part.array, part.array)
+    return looks_at
+
+
+def _lives(
+    statements: Sequence[loops.Statement], looks_at: Mapping[str, str]
+) -> dict[str, tuple[int, int]]:
+    """Return the first and the last statement that each array is used in, views counted."""
+    lives: dict[str, tuple[int, int]] = {}
+    for place, statement in enumerate(statements):
+        if isinstance(statement, loops.Allocate | loops.Slice | loops.Rearrange):
+            continue
+        for name in set(_words(statement)):
+            root = looks_at.get(name, name)
+            lives[root] = (lives.get(root, (place, place))[0], place)
+    return lives
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Yield every word in a statement, among them the names of the arrays it uses."""
+    stack = [value]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, tuple | list):
+            stack.extend(part)
+        elif is_dataclass(part):
+            stack.extend(getattr(part, field.name) for field in fields(part))
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a statement with arrays called by other names; recursion as deep as the nests."""
+    if isinstance(value, str):
+        return names.get(value, value)
+    if isinstance(value, tuple):
+        return tuple(_renamed(part, names) for part in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = {
+            field.name: _renamed(getattr(value, field.name), names)
+            for field in fields(value)
+            if isinstance(getattr(value, field.name), str | tuple) or is_dataclass(
+                getattr(value, field.name)
+            )
+        }
+        return replace(value, **changed)
+    return value
+
+
+__all__ = ["in_freed_memory", "without_copies"]

@@ -1,0 +1,90 @@
+"""Arrays in the memory of others: copies that vanish, memory taken over, results left alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import irgrad
+from irgrad.ir import loops
+from irgrad.ir.dims import symbol
+from irgrad.schedule.reuse import in_freed_memory, without_copies
+
+FLOAT = np.dtype(np.float64)
+N = symbol("n")
+
+
+def made(name: str, fill: Any = None) -> loops.Allocate:
+    return loops.Allocate(name, (N,), FLOAT, fill)
+
+
+def filled(target: str, source: str, index: Any = None) -> loops.Loop:
+    i = symbol("i")
+    read = loops.Apply("2.0 * x", (loops.Load(source, (i,)),), FLOAT)
+    return loops.Loop("i", N, (loops.Store(target, (i if index is None else index,), read),))
+
+
+def copied(target: str, source: str) -> loops.Loop:
+    i = symbol("i")
+    return loops.Loop("i", N, (loops.Store(target, (i,), loops.Load(source, (i,))),))
+
+
+def allocated(statements: Any) -> list[str]:
+    return [part.name for part in statements if isinstance(part, loops.Allocate)]
+
+
+def test_a_copy_of_what_is_not_read_again_is_no_copy() -> None:
+    body = [made("a"), made("b"), filled("a", "x"), copied("b", "a"), filled("c", "b")]
+    lean = without_copies(body, frozenset())
+    assert lean == [made("a"), filled("a", "x"), filled("c", "a")]
+
+
+def test_a_result_keeps_its_name() -> None:
+    body = [made("a", 0.0), made("b"), filled("a", "x"), loops.Copy("b", "a")]
+    assert without_copies(body, frozenset({"b"})) == [made("b", 0.0), filled("b", "x")]
+
+
+def test_copies_that_matter_stay() -> None:
+    read_later = [made("a"), made("b"), copied("b", "a"), filled("c", "a")]
+    assert without_copies(read_later, frozenset()) == read_later
+    of_an_argument = [made("b"), copied("b", "x"), filled("c", "b")]
+    assert without_copies(of_an_argument, frozenset()) == of_an_argument
+    both_returned = [made("a"), made("b"), filled("a", "x"), copied("b", "a")]
+    assert without_copies(both_returned, frozenset({"a", "b"})) == both_returned
+
+
+def test_memory_that_is_free_is_taken_over() -> None:
+    body = [
+        made("a"), made("b"), made("c"), filled("a", "x"), filled("b", "a"), filled("c", "b"),
+        filled("r", "c"),
+    ]  # fmt: skip
+    lean = in_freed_memory(body, frozenset({"r"}))
+    assert allocated(lean) == ["a", "b"]
+    assert lean[4:] == [loops.Rearrange("c", "a"), filled("c", "b"), filled("r", "c")]
+
+
+def test_zeros_and_results_and_what_is_looked_at_take_no_memory_over() -> None:
+    def lean(later: loops.Allocate, *more: Any, returned: tuple[str, ...] = ()) -> list[str]:
+        body = [made("a"), later, *more, filled("a", "x"), filled("y", "a"), filled("b", "y")]
+        return allocated(in_freed_memory(body, frozenset(returned)))
+
+    assert lean(made("b")) == ["a"]
+    assert lean(made("b", 0.0)) == ["a", "b"]
+    assert lean(made("b"), returned=("b",)) == ["a", "b"]
+    assert lean(made("b"), loops.Rearrange("part", "a", (N, 1))) == ["a", "b"]
+
+
+def test_a_long_chain_of_products_needs_three_arrays() -> None:
+    def function(x: Any, w: Any) -> Any:
+        for _ in range(12):
+            x = np.tanh(x @ w)
+        return np.sum(x)
+
+    x, w = np.ones((30, 20)), np.eye(20) * 0.5
+    compiled = irgrad.compile(function, jit=False)
+    compiled(x, w)
+    value = compiled.source[compiled.source.index("def value_") :]
+    value = value[: value.index("def value_and_grad")]
+    assert value.count("np.empty((n, m))") <= 3
+    np.testing.assert_allclose(compiled(x, w), function(x, w), rtol=1e-14)
