@@ -46,7 +46,8 @@ LONG = 300
 """Nodes from which a trace is searched for loops; shorter ones run faster written out."""
 MANY = 600
 """Scalars from which those without a pattern are grouped: numba needs 8 ms for each."""
-_LETTERS = ("n", "m", "p", "q", "r", "s")
+SIZE_LETTERS = ("n", "m", "p", "q", "r", "s")
+"""Names of sizes, which no loop variable may have."""
 
 
 @dataclass(eq=False)
@@ -150,7 +151,7 @@ def assign_sizes(
 
 
 def _fresh(taken: set[str]) -> str:
-    for letter in _LETTERS:
+    for letter in SIZE_LETTERS:
         if letter not in taken:
             return letter
     count = 1

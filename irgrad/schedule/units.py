@@ -19,8 +19,8 @@ from irgrad.ir import dims
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Node
 
-VARIABLES = tuple("ijklmnopqrstuv")
-"""Loop variables by depth; sizes have other names."""
+VARIABLES = ("i", "j", "k", "l", "t", "u", "v", *(f"v{letter}" for letter in "abcdefghijkl"))
+"""Loop variables by depth, in alphabetical order; sizes have other names."""
 
 
 def variable(depth: int) -> dims.Size:
