@@ -36,6 +36,28 @@ def arguments() -> tuple[Any, ...]:
     return np.array([1.0, 1.0, 1.05]), np.array([10.0, 28.0, 8.0 / 3.0])
 
 
+def lax_form(jax: Any) -> Any:
+    """Return the function with ``jax.lax.scan`` over the steps."""
+    jnp = jax.numpy
+
+    def slopes(u, rates):
+        x, y, z = u
+        return jnp.stack([rates[0] * (y - x), x * (rates[1] - z) - y, x * y - rates[2] * z])
+
+    def function(state, rates):
+        def step(u, _):
+            a = slopes(u, rates)
+            b = slopes(u + STEP / 2 * a, rates)
+            c = slopes(u + STEP / 2 * b, rates)
+            d = slopes(u + STEP * c, rates)
+            return u + STEP / 6 * (a + 2 * b + 2 * c + d), None
+
+        u, _ = jax.lax.scan(step, state, None, length=STEPS)
+        return jnp.sum(u * u)
+
+    return function
+
+
 @njit(**LOOP)
 def _slope(x, y, z, s, r, b):
     return s * (y - x), x * (r - z) - y, x * y - b * z

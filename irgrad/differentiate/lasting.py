@@ -158,7 +158,10 @@ def _apart(write: Access, other: Access) -> bool:
 
 
 def _is_positive(dim: Dim) -> bool:
-    return isinstance(dim, int) and dim > 0
+    """Tell whether a number is positive whatever sizes and loop variables are, none below 0."""
+    if isinstance(dim, int):
+        return dim > 0
+    return dict(dim.terms).get((), 0) > 0 and all(factor > 0 for _, factor in dim.terms)
 
 
 __all__ = ["lasting"]

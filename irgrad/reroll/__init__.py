@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from irgrad.ir import dims
 from irgrad.ir.graph import Graph
 from irgrad.reroll.build import Builder
 from irgrad.reroll.instances import Owners, statements_of
@@ -54,7 +55,10 @@ def reroll(graph: Graph, *, least: int = 0, most: int | None = None) -> Rerolled
     resolver = Resolver(records, Owners(statements, len(records.nodes)))
     outputs = resolver.resolve_all(statements, graph)
     tapes = lay_out(resolver)
-    rolled, tables = Builder(graph, records, statements, resolver, tapes).build(top, outputs)
+    assumptions = dims.Assumptions(graph.hints, dict.fromkeys(graph.guards))
+    with dims.assuming(assumptions):  # sizes that the trace found equal are equal here
+        rolled, tables = Builder(graph, records, statements, resolver, tapes).build(top, outputs)
+    rolled = replace(rolled, guards=tuple(assumptions.guards))
     return Rerolled(rolled, tuple(tables), len(records.nodes), len(statements), len(loops))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.loops import PROBLEMS, LoopProblem, disagreement
+from benchmarks.loops import CLOSE, PROBLEMS, LoopProblem, disagreement, lax_call
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
 def test_handwritten_value_and_gradient(problem: LoopProblem) -> None:
-    arguments = problem.arguments()
-    value, gradient = problem.handwritten(*arguments)
+    arguments = problem.module.arguments()
+    value, gradient = problem.module.handwritten_value_and_grad(*arguments)
     np.testing.assert_allclose(value, problem.function(*arguments), rtol=1e-10)
     positions = (problem.argnums,) if isinstance(problem.argnums, int) else problem.argnums
     gradients = gradient if isinstance(gradient, tuple) else (gradient,)
@@ -24,9 +24,21 @@ def test_handwritten_value_and_gradient(problem: LoopProblem) -> None:
         shifted = list(arguments)
         for k, direction in zip(positions, directions, strict=True):
             shifted[k] = arguments[k] + by * direction
-        return float(problem.handwritten(*shifted)[0])
+        return float(problem.module.handwritten_value_and_grad(*shifted)[0])
 
     np.testing.assert_allclose((moved(step) - moved(-step)) / (2 * step), slope, rtol=1e-5)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
+def test_lax_form(problem: LoopProblem) -> None:
+    pytest.importorskip("jax")
+    arguments = problem.module.arguments()
+    call = lax_call(problem, arguments)
+    assert call is not None
+    value, gradient = call()
+    expected, expected_gradient = problem.module.handwritten_value_and_grad(*arguments)
+    np.testing.assert_allclose(value, expected, rtol=1e-10)
+    assert disagreement(gradient, expected_gradient) < CLOSE
 
 
 def test_disagreement_is_relative_to_the_largest_element() -> None:

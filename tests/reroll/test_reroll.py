@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import irgrad
 from irgrad.differentiate.reverse import value_and_gradient
 from irgrad.ir.evaluate import evaluate
 from irgrad.ir.graph import Graph
@@ -276,3 +277,17 @@ def test_a_long_chain_needs_no_recursion() -> None:
     rolled = reroll(traced(chain, np.float64(1e-300)))
     assert rolled.statements <= 2
     assert rolled.records == 20_000
+
+
+def test_sizes_that_the_trace_found_equal_are_equal_in_the_loop() -> None:
+    def states(w: Any, x: Any) -> Any:
+        h = np.zeros(20)
+        for t in range(80):
+            h = np.tanh(w @ h + x[t])
+        return np.sum(h)
+
+    draws = np.random.default_rng(0)
+    w, x = 0.2 * draws.normal(size=(20, 20)), draws.normal(size=(80, 20))
+    compiled = irgrad.compile(states, jit=False)
+    np.testing.assert_allclose(compiled(w, x), states(w, x), rtol=1e-13)
+    assert "n != 20" in compiled.source
