@@ -24,6 +24,7 @@ from irgrad.report.machine import seconds_a_call
 from irgrad.runtime.assemble import assembled, joined
 from irgrad.runtime.call import Executable
 from irgrad.runtime.evaluated import evaluating
+from irgrad.runtime.failures import explaining
 from irgrad.runtime.statistics import Statistics
 from irgrad.runtime.take_apart import taking_apart
 from irgrad.specialise import Specialisation, begun, prepared, specialise, warn_of_independence
@@ -217,7 +218,9 @@ class CompiledFunction:
         self, chosen: Specialisation, call: Call, gradient: bool, jitted: Callable[..., Any]
     ) -> Callable[..., Any]:
         """Return a function of flat arguments made to give results in the user's structure."""
-        types = [node.array_type for node in chosen.graph(gradient).outputs]
+        graph = chosen.graph(gradient)
+        types = [node.array_type for node in graph.outputs]
+        jitted = explaining(jitted, graph)
         if chosen.traced.captured or chosen.watched.variables or chosen.watched.contents:
             jitted = _watching(jitted, chosen)
         structure = chosen.traced.structure

@@ -82,6 +82,10 @@ class DifferentiationError(IrgradError, TypeError):
     """A derivative that does not exist, or was asked of something with none."""
 
 
+class ConvergenceError(IrgradError, ArithmeticError):
+    """A solver that has not reached its tolerance when the compiled function ran."""
+
+
 class InternalError(IrgradError):
     """A stage of irgrad broke its own contract; a bug of irgrad."""
 

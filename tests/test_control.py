@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import irgrad
 from irgrad.arguments import flatten
 from irgrad.control import cond, fori_loop, scan, switch, while_loop
 from irgrad.differentiate.reverse import value_and_gradient
@@ -306,3 +307,25 @@ def test_captured_arrays_reach_the_body() -> None:
     table = np.array([1.0, 2.0, 4.0])
     found = results(lambda x: fori_loop(0, 3, lambda i, v: v + table[2] * x, x), np.float64(2.0))
     assert found == (26.0,)
+
+
+def test_a_gradient_that_reads_only_how_often_a_loop_ran() -> None:
+    def halved(x: Any) -> Any:
+        return irgrad.while_loop(lambda c: c[0] < 5, lambda c: (c[0] + 1, c[1] * 0.5), (0, x))[1]
+
+    gradient = irgrad.compile(irgrad.grad(halved), argnums=(), jit=False)
+    assert gradient(3.0) == 0.5**5
+
+
+def test_a_branch_may_return_another_operand() -> None:
+    def chosen(x: Any, y: Any) -> Any:
+        return irgrad.scan(
+            lambda c, row: (irgrad.cond(row > 0, lambda a, b: b, lambda a, b: a, c, y), None), x, y
+        )[0]
+
+    x, y = np.array([3.0, 4.0]), np.array([1.0, -1.0])
+    compiled = irgrad.compile(lambda x, y: np.sum(chosen(x, y)), argnums=(0, 1), jit=False)
+    assert compiled(x, y) == 0.0
+    by_x, by_y = compiled.grad(x, y)
+    assert np.array_equal(by_x, [0.0, 0.0])
+    assert np.array_equal(by_y, [1.0, 1.0])

@@ -194,6 +194,8 @@ class Kept(Protocol):
 
     kept: dict[Any, ArrayType]
     place: dict[Node, tuple[Any, Dim]]
+    anchor: ArrayType | None
+    """The type of ``("carry", 0)``, read where nothing else makes the reversed loop wait."""
 
     def result(self, key: Any) -> Tracer:
         """Return the array that ``("kept", key)`` or ``("tape", number)`` names."""
@@ -234,6 +236,10 @@ class Backward:
                 fresh = renewed(old, [known[operand] for operand in old.inputs])
                 self.nodes.append(fresh)
             known[old] = fresh
+        if self.forward.anchor is not None and not any(
+            isinstance(key, tuple) and key[0] == "kept" for key in self.sources
+        ):
+            self._source(("carry", 0), self.forward.anchor)
         self.graph = Graph(
             tuple(self.inputs),
             (*self.inputs, *self.nodes),

@@ -9,6 +9,7 @@ from irgrad.differentiate.cotangents import Cotangent
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import full
+from irgrad.ops.custom import stop_gradient
 from irgrad.trace.tracer import Trace, Tracer
 
 
@@ -56,6 +57,8 @@ def depending_on(order: Sequence[Node], inputs: Sequence[Node]) -> set[Node]:
     active = set(inputs)
     for node in order:
         if node in active or not any(operand in active for operand in node.inputs):
+            continue
+        if node.op is stop_gradient:
             continue
         if isinstance(node.type, tuple) or node.type.inexact:
             active.add(node)

@@ -141,6 +141,7 @@ class Forward:
         self.kept: dict[Any, ArrayType] = {}
         self.place: dict[Node, tuple[Any, Dim]] = {}
         self.results: tuple[Tracer, ...] = ()
+        self.anchor: ArrayType | None = None
         ends = adjoint.primal_outputs
         for root in residuals.kept:
             inputs = self.body.inputs[: self.carries]
@@ -248,6 +249,7 @@ class Pushing:
         self.kept: dict[Any, ArrayType] = {}
         self.place: dict[Node, tuple[Any, Dim]] = {}
         self.results: tuple[Tracer, ...] = ()
+        self.anchor: ArrayType | None = node.inputs[0].array_type
         trips = dims.symbol(node.params["count"])
         for root in residuals.kept:
             type = root.array_type
@@ -267,5 +269,8 @@ class Pushing:
         self.context.trace.replaced[self.node] = self.results[0].node.inputs[0]
 
     def result(self, key: Any) -> Tracer:
-        """Return the stack of a value kept."""
+        """Return the stack of a value kept, or a final carry."""
+        if key[0] == "carry":
+            carry: Tracer = self.results[key[1]]
+            return carry
         return self.results[len(self.adjoint.primal_outputs) + list(self.kept).index(key[1])]

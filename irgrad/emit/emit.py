@@ -331,12 +331,20 @@ def _leave(statement: loops.Leave, printer: Printer) -> list[str]:
     return [f"if not {statement.condition}:", "    break"]
 
 
-def _grow(statement: loops.Grow, printer: Printer) -> list[str]:
-    array = statement.array
+def _ensure(statement: loops.Ensure, printer: Printer) -> list[str]:
+    shown = printer.text(statement.expression)
     return [
-        f"if {statement.count} == {array}.shape[0]:",
-        f"    {array} = np.concatenate(({array}, np.empty_like({array})))",
+        f"if not {statement.condition}:",
+        f'    raise ArithmeticError("{statement.problem}", {shown}, {statement.number})',
     ]
+
+
+def _grow(statement: loops.Grow, printer: Printer) -> list[str]:
+    longer = [
+        f"    {array} = np.concatenate(({array}, np.empty_like({array})))"
+        for array in statement.arrays
+    ]
+    return [f"if {statement.count} == {statement.arrays[0]}.shape[0]:", *longer]
 
 
 def _shape_text(shape: Sequence[Any]) -> str:
@@ -427,4 +435,5 @@ _STATEMENTS: dict[type, Callable[[Any, Printer], list[str]]] = {
     loops.When: _when,
     loops.Leave: _leave,
     loops.Grow: _grow,
+    loops.Ensure: _ensure,
 }

@@ -23,6 +23,7 @@ from irgrad.ops.control import loop
 from irgrad.ops.create import constant, full, iota, item
 from irgrad.ops.custom import custom
 from irgrad.ops.elementwise import multiply
+from irgrad.ops.ensure import ensure
 from irgrad.ops.index import gather, scatter_add, scatter_set
 from irgrad.ops.shape import broadcast, concatenate, reshape, transpose
 from irgrad.ops.sorting import order_statistics, search_sorted
@@ -235,6 +236,20 @@ def _contract(
         right=letter * mapped[1] + right,
         result=letter + result,
     )
+
+
+@_rule(ensure)
+def _ensure(batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]) -> Node:
+    """Let the condition hold of the whole batch, and show the largest number."""
+    holds: Any
+    shown: Any
+    value, holds, shown = (Tracer(batch.trace, operand) for operand in operands)
+    if mapped[1]:
+        holds = np.all(holds)
+    if mapped[2]:
+        shown = np.max(shown)
+    whole = batch.stretched(value.node, mapped[0])
+    return batch.record(ensure, whole, holds.node, shown.node, **node.params)
 
 
 @_rule(item)

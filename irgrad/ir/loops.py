@@ -124,10 +124,20 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
-class Grow:
-    """Double an array along its first axis where ``count`` has reached its length."""
+class Ensure:
+    """``if not condition: raise ArithmeticError(problem, shown, number)``."""
 
-    array: str
+    condition: str
+    problem: str
+    expression: Expression
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grow:
+    """Double arrays of one length along the first axis where ``count`` has reached it."""
+
+    arrays: tuple[str, ...]
     count: str
 
 
@@ -213,7 +223,7 @@ class Copy:
 
 Statement = (
     Let | Store | Accumulate | Loop | Allocate | Fill | Slice | Rearrange | Call | Copy | Leave
-    | Grow
+    | Grow | Ensure
 )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from irgrad.ir.evaluate import evaluate_body
 from irgrad.ir.graph import Graph
-from irgrad.ir.op import Op, Operand, Sample, Source
+from irgrad.ir.op import Elementwise, Op, Operand, Sample, Source
 from irgrad.ir.types import ArrayType, TupleType
 from irgrad.ops.declare import elementwise, real
 
@@ -92,3 +92,13 @@ again = elementwise(
 )
 """The same number, which the simplifier takes for another: what is computed from it is computed
 again rather than kept. ``number`` tells one such place from the next."""
+
+
+stop_gradient = Op(
+    name="stop_gradient",
+    evaluate=lambda x: x,
+    infer=lambda x: x,
+    lowering=Elementwise("x"),
+    partials=lambda out, x: (0,),
+)
+"""The same value, through which no derivative flows. The simplifier drops it afterwards."""

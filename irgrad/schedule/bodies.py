@@ -27,17 +27,23 @@ def is_begin(node: Node) -> bool:
 
 def has_loops_to_emit(graph: Graph) -> bool:
     """Tell whether the bodies of all loops of a graph can be lowered here."""
-    stack = [body for node in graph.nodes for body in graphs_of(node)]
+    stack = [(body, _states(node)) for node in graph.nodes for body in graphs_of(node)]
     while stack:
-        body = stack.pop()
+        body, states = stack.pop()
         for node in body.nodes:
             inner = graphs_of(node)
-            stack.extend(inner)
+            stack.extend((held, _states(node)) for held in inner)
             if not inner and not _is_plain(node):
                 return False
-        if not _writes_last(body):
+        if not _writes_last(body, states):
             return False
     return True
+
+
+def _states(node: Node) -> int:
+    """Return how many results of a body go on in the memory of its inputs: carries and tapes."""
+    count: int = node.params.get("carries", 0) + node.params.get("tapes", 0)
+    return count
 
 
 def graphs_of(node: Node) -> list[Graph]:
@@ -62,7 +68,7 @@ def _is_plain(node: Node) -> bool:
     return computes(node)
 
 
-def _writes_last(body: Graph) -> bool:
+def _writes_last(body: Graph, states: int) -> bool:
     """Tell whether each version of an array is written at most once, after all reads of it."""
     position = {node: number for number, node in enumerate(body.nodes)}
     outputs = set(body.outputs)
@@ -88,7 +94,7 @@ def _writes_last(body: Graph) -> bool:
                 return False
     return all(
         _origin(end) in (start, None) or not end.array_type.rank
-        for start, end in zip(body.inputs, body.outputs, strict=False)
+        for start, end in zip(body.inputs[:states], body.outputs, strict=False)
     )
 
 

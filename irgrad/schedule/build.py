@@ -13,6 +13,7 @@ from irgrad.ir import op as lowerings
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Graph, Node
 from irgrad.ops import create
+from irgrad.ops.ensure import ensure
 from irgrad.ops.index import gather
 from irgrad.ops.shape import concatenate, reshape
 from irgrad.schedule.bodies import has_loops_to_emit, is_begin
@@ -47,7 +48,7 @@ class Builder:
     stored: set[Node] = field(default_factory=set)
     readers: dict[Node, list[Node]] = field(default_factory=dict)
     checked: set[tuple[Node, Dim]] = field(default_factory=set)
-    """Index arrays, and the sizes of the axes they are known to fit."""
+    """Index arrays with the sizes of the axes they are known to fit; conditions ensured."""
 
     def access(self, node: Node, indices: tuple[Any, ...]) -> Any:
         """Return the term for an element of ``node``, following views to what they look at."""
@@ -247,6 +248,15 @@ def _indirect(
     return tuple(picked[axis] if axis in picked else next(rest) for axis in range(len(shape)))
 
 
+def _ensure(builder: Builder, node: Node) -> None:
+    """Check the condition once, and leave the value to be read through."""
+    condition = (node.inputs[1], node.params["number"])
+    if condition not in builder.checked:
+        builder.checked.add(condition)
+        operands = tuple(builder.whole(operand) for operand in node.inputs[1:])
+        builder.units.append(Routine(node, "ensure", operands))
+
+
 def _gather(builder: Builder, node: Node) -> None:
     operand, *arrays = node.inputs
     shape = node.array_type.shape
@@ -334,6 +344,7 @@ _BUILDERS = {
     create.item: _item,
     gather: _gather,
     concatenate: _concatenate,
+    ensure: _ensure,
 }
 
 _LOWERINGS = {

@@ -80,10 +80,8 @@ def _lower_while(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
     nest.statements.append(loops.Let(count, loops.Literal(0, _INT)))
     stacks: list[str] = []
     for end in body.outputs[carries:]:
-        type = end.array_type
         stack = nest.around.names.fresh(f"stack_{nest.number}")
-        shape = (FIRST, *map(nest.size, type.shape))
-        nest.statements.append(loops.Allocate(stack, shape, type.dtype))
+        nest.allocate(stack, end.array_type.with_shape((FIRST, *end.array_type.shape)))
         stacks.append(stack)
     test = _inside(nest, params["condition"], given, names)
     test.body(params["condition"])
@@ -94,6 +92,8 @@ def _lower_while(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
         *test.statements, loops.Let(goes_on, test.values[condition]), loops.Leave(goes_on)
     ]  # fmt: skip
     pushed = list(zip(stacks, body.outputs[carries:], strict=True))
+    if stacks:
+        inner.statements.append(loops.Grow(tuple(stacks), count))
     for stack, end in pushed:
         if end in body.inputs:
             _push(inner, stack, count, end)
@@ -114,7 +114,6 @@ def _lower_while(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
 
 def _push(nest: Nest, stack: str, count: str, node: Node) -> None:
     """Put a value on a stack."""
-    nest.statements.append(loops.Grow(stack, count))
     shape = node.array_type.shape
     indices = counters(nest, shape)
     value = nest.values[node]

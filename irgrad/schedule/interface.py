@@ -60,7 +60,7 @@ def allocations(lowering: Context, units: Sequence[Unit]) -> list[loops.Statemen
         if node in done or place.scalar or place.root is not node or isinstance(node.type, tuple):
             continue
         if isinstance(unit, Routine) and unit.kind in (
-            "reshape", "item", "bounds", "loop_item"
+            "reshape", "item", "bounds", "loop_item", "ensure"
         ):
             continue
         done.add(node)

@@ -14,14 +14,16 @@ from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Control, Elementwise, Op, View, Write
+from irgrad.ir.types import ArrayType
 from irgrad.ops import create
 from irgrad.ops.control import loop
+from irgrad.ops.ensure import ensure
 from irgrad.ops.index import gather
 from irgrad.ops.views import strided, strided_add
 from irgrad.schedule.arrays import POSTPONED, compute, conversion, element, looked_up
 from irgrad.schedule.bodies import is_begin, postponed
 from irgrad.schedule.names import Names
-from irgrad.schedule.units import variable
+from irgrad.schedule.units import occurrences, variable
 
 CHOICES: dict[Op, Callable[[Any, Node, Sequence[Node]], None]] = {}
 """How the control ops besides ``loop`` are lowered; ``schedule.choices`` fills it."""
@@ -79,6 +81,8 @@ class Nest:
     def node(self, node: Node, is_output: bool) -> None:
         """Add what one node does."""
         op = node.op
+        if op is ensure:
+            self.ensure(node)
         if op is create.constant:
             self.values[node] = loops.Literal(node.params["value"], node.array_type.dtype)
         elif op is create.size:
@@ -110,13 +114,30 @@ class Nest:
         else:
             self.keep(node, self.applied(node), is_output)
 
+    def ensure(self, node: Node) -> None:
+        """Raise where a condition fails; the value is read as that of any view."""
+        holds, shown = (self._named(operand) for operand in node.inputs[1:])
+        params = node.params
+        statement = loops.Ensure(holds, params["problem"], loops.Name(shown), params["number"])
+        if statement not in self.statements:
+            self.statements.append(statement)
+
+    def _named(self, node: Node) -> str:
+        """Return the name of a number, which gets one if it has none."""
+        value = self.values[node]
+        if isinstance(value, loops.Name):
+            return value.name
+        name = self.fresh(node)
+        self.statements.append(loops.Let(name, value, (self.number,)))
+        return name
+
     def applied(self, node: Node) -> loops.Expression:
         """Return the expression of an elementwise op on numbers."""
         lowering = node.op.lowering
         assert isinstance(lowering, Elementwise)
         dtype = node.array_type.dtype
         operands = tuple(self.values[operand] for operand in node.inputs)
-        template = lowering.expression
+        template = _template(lowering, operands)
         if node.op is create.convert:
             template = conversion(dtype)
         return loops.Apply(template, operands, dtype)
@@ -126,6 +147,7 @@ class Nest:
         once = len(self.readers[node]) == 1 and not is_output
         reader = self.readers[node][0] if once else None
         inside = reader is not None and isinstance(reader.op.lowering, Control)
+        once = once and not (reader is not None and _repeats(reader, node))
         if once and not inside and not self.changes(expression) and _weight(expression) <= LONGEST:
             self.values[node] = expression
             return
@@ -208,12 +230,11 @@ class Nest:
     def array(self, wished: str, node: Node) -> str:
         """Allocate an array: before all loops, where its shape doesn't depend on them."""
         name = self.around.names.fresh(f"{wished}_{self.number}")
-        self.allocate(name, node)
+        self.allocate(name, node.array_type)
         return name
 
-    def allocate(self, name: str, node: Node) -> None:
+    def allocate(self, name: str, type: ArrayType) -> None:
         """Give an array its memory, and let reads of it stay before writes."""
-        type = node.array_type
         shape = tuple(self.size(dim) for dim in type.shape)
         varies = any(s.startswith(("@", "count")) for dim in shape for s in dims.symbols(dim))
         into = self.statements if varies else self.around.allocations
@@ -265,7 +286,7 @@ def lower_loop(
             if not type.rank:
                 nest.statements.append(loops.Let(home, nest.values[operand], (number,)))
             else:
-                nest.allocate(home, operand)
+                nest.allocate(home, operand.array_type)
                 if not is_begin(operand):
                     nest.statements.append(loops.Copy(home, nest.values[operand]))
                 elif not is_tape:
@@ -399,6 +420,21 @@ def assigned(nest: Nest, numbers: Sequence[tuple[str, Any]]) -> Iterator[loops.S
             return
         name, expression = waiting.pop(free)
         yield loops.Let(name, expression, (nest.number,), again=True)
+
+
+def _template(lowering: Elementwise, operands: Sequence[Any]) -> str:
+    """Return the expression of an op, the simpler one where operands are known numbers."""
+    return lowering.expression_for(
+        [operand.value if isinstance(operand, loops.Literal) else None for operand in operands]
+    )
+
+
+def _repeats(reader: Node, node: Node) -> bool:
+    """Tell whether the expression of ``reader`` names its operand ``node`` more than once."""
+    lowering = reader.op.lowering
+    return isinstance(lowering, Elementwise) and (
+        occurrences(lowering.expression, reader.inputs.index(node)) > 1
+    )
 
 
 def _reads(expression: loops.Expression, name: str) -> bool:

@@ -101,7 +101,9 @@ def in_freed_memory(
     looks_at = _looks_at(statements)
     lives = _lives(statements, looks_at)
     bound = set(looks_at.values())
-    bound |= {p.array for p in loops.every_statement(statements) if isinstance(p, loops.Grow)}
+    for part in loops.every_statement(statements):
+        if isinstance(part, loops.Grow):
+            bound.update(part.arrays)
     free: dict[tuple[tuple[Dim, ...], Any], list[tuple[int, str]]] = {}
     begun: dict[int, list[loops.Statement]] = {}
     taken: set[str] = set()

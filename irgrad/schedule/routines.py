@@ -106,6 +106,12 @@ def _bounds(context: Context, routine: Routine) -> list[loops.Statement]:
     return [loops.Call("check_index", (_array(context, index), routine.detail))]
 
 
+def _ensure(context: Context, routine: Routine) -> list[loops.Statement]:
+    holds, shown = (_array(context, operand) for operand in routine.operands)
+    params = routine.node.params
+    return [loops.Ensure(holds, params["problem"], loops.Name(shown), params["number"])]
+
+
 def _rows(context: Context, name: str, shape: Shape, core: int) -> str:
     """Return an array seen as a batch of ``core``-dimensional ones, aliased where needed."""
     batch = shape[: len(shape) - core]
@@ -207,6 +213,7 @@ _ROUTINES: dict[str, Callable[[Context, Routine], list[loops.Statement]]] = {
     "copy": _copy,
     "reshape": _reshape,
     "bounds": _bounds,
+    "ensure": _ensure,
     "kernel": _opaque,
     "item": _item,
     "control": _control,

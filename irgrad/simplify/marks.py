@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from irgrad.ir.graph import Node
 from irgrad.ops.create import item
-from irgrad.ops.custom import custom
+from irgrad.ops.custom import custom, stop_gradient
 from irgrad.simplify.rewrite import Build, rule
 
 
@@ -13,3 +13,9 @@ def unmark(build: Build, node: Node) -> Node:
     """item(custom_vjp(y, ...), k) -> y_k. Exact."""
     index: int = node.params["index"]
     return node.inputs[0].inputs[index]
+
+
+@rule(stop_gradient)
+def unstop(build: Build, node: Node) -> Node:
+    """stop_gradient(x) -> x. Exact."""
+    return node.inputs[0]

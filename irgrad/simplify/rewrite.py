@@ -27,6 +27,7 @@ from irgrad.ir.op import Control, Elementwise, Op
 from irgrad.ir.origin import Origin
 from irgrad.ops.create import constant, full, size
 from irgrad.simplify.clean import COMMUTATIVE, identity, live_uses, without_dead
+from irgrad.simplify.unread import without_unread
 
 Rule = Callable[["Build", Node], Node | None]
 
@@ -241,6 +242,7 @@ class Bodies:
 
     def settled(self, graph: Graph) -> Graph:
         """Return ``graph`` after as many passes as it takes."""
+        graph = without_unread(graph)
         for _ in range(_MOST_PASSES):
             graph, again = rewritten(graph, self)
             if not again:

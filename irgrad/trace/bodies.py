@@ -27,6 +27,7 @@ class BodyTrace(Trace):
         self.outer = outer
         self.size_check = outer.size_check
         self.depth = outer.depth + 1
+        self.conditions = outer.conditions
         self.entered: dict[Node, Node] = {}
         self._seen: list[tuple[Tracer, int]] = []
 

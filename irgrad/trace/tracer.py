@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,7 @@ class Trace:
         self.replaced: dict[Node, Node] = {}
         """Nodes that ``finished`` is to leave out, and the nodes that compute as much and more."""
         self._scalars: dict[Any, Node] = {}
+        self.conditions = count(1)  # numbers for what the function is to ensure
         self.plans, self.size_check = Plans(self), SizeCheck()
 
     def record(self, op: Op, inputs: tuple[Node, ...], params: Mapping[str, Any]) -> Node:
@@ -93,8 +94,7 @@ class Trace:
         key = (dtype, array.tobytes())
         node = self._scalars.get(key)
         if node is None:
-            node = self.record(constant, (), {"value": array})
-            self._scalars[key] = node
+            node = self._scalars[key] = self.record(constant, (), {"value": array})
         return node
 
     def size(self, dim: dims.Dim, dtype: Any = np.float64) -> Tracer:
