@@ -105,6 +105,8 @@ _LAPACK = {
     "syevd": 11,
     "gesdd": 14,
 }
+# Routines of double complex numbers.
+_COMPLEX = {"gees": 15}
 
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
@@ -115,6 +117,10 @@ ENTRIES: dict[str, Entry] = {
             for module, routines in ((BLAS, _BLAS), (LAPACK, _LAPACK))
             for routine, arguments in routines.items()
             for precision in "sd"
+        ),
+        *(
+            Entry(f"z{routine}", LAPACK, f"z{routine}", arguments)
+            for routine, arguments in _COMPLEX.items()
         ),
     )
 }

@@ -6,7 +6,6 @@ take into account instead of copying.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from irgrad.ops.declare import real
 from irgrad.ops.matrices import (
     INTEGER,
     diagonal_matrix,
+    each_matrix,
     floating,
     lower_triangle,
     positive_definite,
@@ -30,25 +30,6 @@ from irgrad.ops.matrices import (
 )
 from irgrad.ops.registry import declare
 from irgrad.ops.triangular import triangular_solve
-
-
-def _each(factor: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function of one matrix act on each of many; it returns several arrays."""
-
-    def evaluate(a: Any, **params: Any) -> Any:
-        a = np.asarray(a)
-        flat = a.reshape(-1, *a.shape[-2:])
-        made = [factor(matrix, **params) for matrix in flat]
-        if not made:
-            made_one = factor(np.eye(*a.shape[-2:], dtype=a.dtype), **params)
-            return tuple(np.zeros((*a.shape[:-2], *part.shape), part.dtype) for part in made_one)
-        return tuple(
-            np.stack(parts).reshape(*a.shape[:-2], *parts[0].shape)
-            for parts in zip(*made, strict=True)
-        )
-
-    return evaluate
-
 
 _LU_KERNEL = '''def lu_{p}(a, factors, pivots):
     """Factor the transpose of each matrix as LAPACK does: P L U, in one array, and the pivots."""
@@ -82,7 +63,7 @@ def _lu_type(a: ArrayType) -> tuple[ArrayType, ...]:
 lu = declare(
     Op(
         name="lu",
-        evaluate=_each(_lu_one),
+        evaluate=each_matrix(_lu_one),
         infer=_lu_type,
         lowering=Kernel("lu_{p}", _LU_KERNEL, core=2, batched=True),
         nondifferentiable="what is computed from the factors is differentiated by the matrix",

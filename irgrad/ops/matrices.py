@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,30 @@ def square(name: str, a: ArrayType) -> dims.Dim:
             remedy="pass an array whose last two sizes are equal",
         )
     return a.shape[-1]
+
+
+def each_matrix(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function of matrices, of one result or several, act on each of many."""
+
+    def evaluate(*operands: Any, **params: Any) -> Any:
+        arrays = [np.asarray(operand) for operand in operands]
+        batch = arrays[0].shape[:-2]
+        flat = [a.reshape(-1, *a.shape[-2:]) for a in arrays]
+        made = [function(*matrices, **params) for matrices in zip(*flat, strict=True)]
+        if not made:
+            # No matrix shows what the results look like, so the identity does.
+            likes = [np.eye(*a.shape[-2:], dtype=a.dtype) for a in arrays]
+            made = [function(*likes, **params)]
+        several = isinstance(made[0], tuple)
+        parts = zip(*made, strict=True) if several else [made]
+        empty = 0 in batch
+        results = tuple(
+            np.stack(part)[: 0 if empty else None].reshape(*batch, *part[0].shape)
+            for part in parts
+        )
+        return results if several else results[0]
+
+    return evaluate
 
 
 def transposed(a: Any) -> Any:

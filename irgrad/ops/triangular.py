@@ -22,6 +22,8 @@ _TRIANGULAR_KERNEL = '''def triangular_solve_{p}(matrix, right, out, lower, flip
     unit = np.array([78], np.uint8)  # "N": the diagonal is read
     for b in range(right.shape[0]):
         for i in range(right.shape[1]):
+            if matrix[b, i, i] == 0.0:
+                raise np.linalg.LinAlgError("Singular matrix")
             for j in range(right.shape[2]):
                 out[b, i, j] = right[b, i, j]
         if right.shape[1] > 0 and right.shape[2] > 0:

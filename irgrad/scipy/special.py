@@ -14,9 +14,7 @@ Examples:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -26,36 +24,12 @@ from irgrad.ops.gamma_functions import binom as _binom
 from irgrad.ops.gamma_functions import digamma, gammaln, riemann_zeta
 from irgrad.ops.texts import scipy_function
 from irgrad.ops.zeta_functions import hurwitz_zeta
+from irgrad.scipy.traced import as_array, drop_in, is_traced
 
 __all__ = ["comb", "log_softmax", "logsumexp", "multigammaln", "polygamma", "softmax", "zeta"]
 
 _EXPONENT = 700.0
 """Below the exponent at which exp overflows."""
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def is_traced(*values: Any) -> bool:
-    """Tell whether one of some arguments is traced, or holds traced values."""
-    return any(
-        isinstance(value, Operand)
-        or (isinstance(value, list | tuple) and is_traced(*value))
-        or (isinstance(value, np.ndarray) and value.dtype == object)
-        for value in values
-    )
-
-
-def _on_traced(function: Function) -> Function:
-    """Let SciPy's own function of the name answer where no argument is traced."""
-
-    @wraps(function)
-    def either(*args: Any, **options: Any) -> Any:
-        if is_traced(*args, *options.values()):
-            return function(*args, **options)
-        return scipy_function(function.__name__)(*args, **options)
-
-    return either  # type: ignore[return-value]
-
 
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
@@ -63,12 +37,10 @@ def __getattr__(name: str) -> Any:
     return scipy_function(name)
 
 
-def _array(x: Any) -> Any:
-    """Return a list of traced values as one, and anything else as it is."""
-    return x if isinstance(x, Operand | int | float) else np.stack(x) if is_traced(x) else x
+_drop_in = drop_in("scipy.special")
 
 
-@_on_traced
+@_drop_in
 def logsumexp(
     a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
 ) -> Any:
@@ -77,7 +49,7 @@ def logsumexp(
     Where ``b`` is 0 its element counts for nothing, even an infinite one. ``return_sign`` gives
     the logarithm of the absolute value, and the sign.
     """
-    a, b = _array(a), _array(b)
+    a, b = as_array(a), as_array(b)
     if b is None:
         counted = a
     else:
@@ -99,24 +71,24 @@ def logsumexp(
     return (result, sign) if return_sign else result
 
 
-@_on_traced
+@_drop_in
 def softmax(x: Any, axis: Any = None) -> Any:
     """Return ``exp(x) / sum(exp(x))`` along axes."""
-    x = _array(x)
+    x = as_array(x)
     exponentials = np.exp(x - np.max(x, axis=axis, keepdims=True))
     return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
 
 
-@_on_traced
+@_drop_in
 def log_softmax(x: Any, axis: Any = None) -> Any:
     """Return the logarithm of ``softmax(x, axis)``."""
-    x = _array(x)
+    x = as_array(x)
     largest = np.max(x, axis=axis, keepdims=True)
     lowered = x - np.where(np.isfinite(largest), largest, 0.0)
     return lowered - np.log(np.sum(np.exp(lowered), axis=axis, keepdims=True))
 
 
-@_on_traced
+@_drop_in
 def multigammaln(a: Any, d: int) -> Any:
     """Return the logarithm of the multivariate gamma function of dimension ``d``.
 
@@ -131,7 +103,7 @@ def multigammaln(a: Any, d: int) -> Any:
     return np.where(a > (d - 1) / 2, total, np.nan)
 
 
-@_on_traced
+@_drop_in
 def polygamma(n: Any, x: Any) -> Any:
     """Return the derivative of order ``n`` of the digamma function; ``n`` is no traced value.
 
@@ -154,7 +126,7 @@ def _polygamma(order: Any, x: Any) -> Any:
     return (float(factor) if np.ndim(factor) == 0 else factor) * hurwitz_zeta(order + 1.0, x)
 
 
-@_on_traced
+@_drop_in
 def zeta(x: Any, q: Any = None, out: Any = None) -> Any:
     """Return Riemann's zeta function, or Hurwitz's given ``q``."""
     if out is not None:
@@ -162,7 +134,7 @@ def zeta(x: Any, q: Any = None, out: Any = None) -> Any:
     return riemann_zeta(x) if q is None else hurwitz_zeta(x, q)
 
 
-@_on_traced
+@_drop_in
 def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Any:
     """Return the number of ways to choose ``k`` of ``N`` things, continued to real numbers."""
     if exact:

@@ -43,9 +43,9 @@ def test_a_routine_takes_so_many_addresses(entry: foreign.Entry) -> None:
     parameters = text.removeprefix("void (").split(",")
     assert len(parameters) == entry.arguments
     assert all("*" in parameter for parameter in parameters)
-    numbers = [p for p in parameters if "char" not in p and "int" not in p]
-    kind = entry.name[0]
-    assert all(p.rstrip(" *)").endswith(f"_{kind}") for p in numbers)
+    numbers = [p for p in parameters if not any(w in p for w in ("char", "int", "select"))]
+    kinds = {"s": ("_s",), "d": ("_d",), "z": ("_complex", "_d")}[entry.name[0]]
+    assert all(p.rstrip(" *)").endswith(kinds) for p in numbers)
 
 
 def module_of(name: str, body: str) -> str:
