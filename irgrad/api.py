@@ -6,7 +6,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -27,6 +27,7 @@ from irgrad.runtime.evaluated import evaluating
 from irgrad.runtime.failures import explaining
 from irgrad.runtime.statistics import Statistics
 from irgrad.runtime.take_apart import taking_apart
+from irgrad.runtime.threads import forget_in_child, threads_are_safe
 from irgrad.specialise import Specialisation, begun, prepared, specialise, warn_of_independence
 from irgrad.trace.origins import warn_here
 
@@ -76,6 +77,8 @@ class CompiledFunction:
         self._counted: list[Executable] = []
         self._lock = threading.RLock()
         self.stats = Statistics()
+        if options.parallel:
+            forget_in_child(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the function's value."""
@@ -187,9 +190,10 @@ class CompiledFunction:
             seen.append(tuple(leaf.shape for leaf in call.leaves))
             history = seen if self._shapes == "auto" else None
             name = getattr(self._function, "__name__", "function")
-            chosen = specialise(
-                self._signature, call, history, self._argnums, self._options, name
-            )
+            options = self._options
+            if options.parallel and options.jit and not threads_are_safe():
+                options = replace(options, parallel=False)
+            chosen = specialise(self._signature, call, history, self._argnums, options, name)
             self.stats.traces += 1
             self.stats.stages.append(chosen.stages)
             known.insert(0, chosen)
@@ -241,6 +245,12 @@ class CompiledFunction:
                 for leaf, element in call.places(argument % len(call.parameters))
             ]
         return assembled(jitted, len(call.leaves), types, structure, plain, places)
+
+    def forget(self) -> None:
+        """Trace and compile anew at the next call."""
+        self._lock = threading.RLock()
+        for table in (self._table, self._seen, self._fast, self._fast_gradient):
+            table.clear()
 
     def bind(self, *args: Any) -> Bound:
         """Return the compiled functions for arguments of exactly these types, unwrapped.
@@ -361,7 +371,7 @@ def _watching(jitted: Callable[..., Any], chosen: Specialisation) -> Callable[..
 @overload
 def compile(
     function: Callable[..., Any], *, argnums: int | Sequence[int] = ...,
-    static_argnames: Sequence[str] = ..., jit: bool = ...,
+    static_argnames: Sequence[str] = ..., jit: bool = ..., parallel: bool = ...,
     fastmath: bool = ..., shapes: str = ..., tier: str = ...,
     max_nodes: int | None = ...,
 ) -> CompiledFunction: ...  # fmt: skip
@@ -370,7 +380,7 @@ def compile(
 @overload
 def compile(
     function: None = ..., *, argnums: int | Sequence[int] = ...,
-    static_argnames: Sequence[str] = ..., jit: bool = ...,
+    static_argnames: Sequence[str] = ..., jit: bool = ..., parallel: bool = ...,
     fastmath: bool = ..., shapes: str = ..., tier: str = ...,
     max_nodes: int | None = ...,
 ) -> Callable[[Callable[..., Any]], CompiledFunction]: ...  # fmt: skip
@@ -382,6 +392,7 @@ def compile(
     argnums: int | Sequence[int] = 0,
     static_argnames: Sequence[str] = (),
     jit: bool = True,
+    parallel: bool = False,
     fastmath: bool = False,
     shapes: str = "auto",
     tier: str = "compiled",
@@ -392,6 +403,8 @@ def compile(
     argnums: the argument, or arguments, to differentiate by.
     static_argnames: arguments that are no numbers, or decide what the function does.
     jit: False runs the emitted source as plain Python.
+    parallel: True lets threads share the outer loops of calls that have work enough for them;
+    sums are then added in another order, which rounds differently.
     fastmath: promise that no value is NaN or infinite.
     shapes: "auto" lets one compilation serve many sizes, "static" compiles for each size.
     tier: "auto" answers the first calls by evaluating the graph, while a child process compiles;
@@ -409,6 +422,7 @@ def compile(
         raise ArgumentError(f"tier={tier!r}", remedy='give "auto" or "compiled"')
     options = Options(
         jit=jit,
+        parallel=parallel,
         fastmath=fastmath,
         tier=tier,
         max_nodes=most_nodes() if max_nodes is None else max_nodes,

@@ -19,6 +19,7 @@ class Options:
     """How a function is compiled.
 
     jit: compile the emitted source with numba; False runs it as plain Python.
+    parallel: let threads share the outer loops.
     fastmath: let the compiler assume that no value is NaN or infinite.
     tier: "compiled" makes the first call wait for the compiler; "auto" answers by evaluating the
     graph until a compilation in the background is ready.
@@ -26,10 +27,11 @@ class Options:
     """
 
     jit: bool = True
+    parallel: bool = False
     fastmath: bool = False
     tier: str = "compiled"
     max_nodes: int = MAX_NODES
 
     def key(self) -> str:
         """Return the text that stands for the options in cache keys."""
-        return f"fastmath={self.fastmath}"
+        return f"fastmath={self.fastmath}" + (" parallel" if self.parallel else "")

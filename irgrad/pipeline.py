@@ -116,7 +116,7 @@ def _scheduled(
     values = ["value"] if outputs == 1 else [f"value_{position}" for position in range(outputs)]
     shown = traced.name if is_safe(traced.name) else "function"
     functions = [
-        _lowered(primal, f"value_{key}", f"Return the value of {shown}.", values, reserved)
+        _lowered(primal, f"value_{key}", f"Return the value of {shown}.", values, reserved, options)
     ]
     title = f"{shown}: value."
     if joint is not None:
@@ -132,17 +132,25 @@ def _scheduled(
                 f"Return the value of {shown}, and its gradient.",
                 [*values, *bars],
                 reserved,
+                options,
             )
         )
     return title, loops.Program(tuple(functions))
 
 
 def _lowered(
-    graph: Graph, name: str, summary: str, wishes: Sequence[str], reserved: frozenset[str]
+    graph: Graph,
+    name: str,
+    summary: str,
+    wishes: Sequence[str],
+    reserved: frozenset[str],
+    options: Options,
 ) -> loops.Function:
     """Lower a graph; questions about sizes were answered, and recorded, when it was made."""
     with dims.assuming(dims.Assumptions(graph.hints, dict.fromkeys(graph.guards))):
-        return lower_function(graph, name, summary, wishes, reserved)
+        return lower_function(
+            graph, name, summary, wishes, reserved, parallel=options.parallel
+        )
 
 
 def _notes(function: loops.Function, options: Options) -> list[str]:

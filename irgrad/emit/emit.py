@@ -18,6 +18,8 @@ from irgrad.emit.templates import template_folder
 from irgrad.ir import loops
 from irgrad.ops.texts import TEXTS
 
+MOST_PARTS = 16
+"""Parts into which a shared loop is cut at most."""
 WIDTH = 84
 """Characters of a line of conditions or of a message, without its indentation."""
 
@@ -30,6 +32,7 @@ class ModuleView:
     signatures: tuple[str, ...]
     notes: tuple[str, ...]
     imports: str
+    needs_shared: bool
     needs_exact: bool
     needs_strict: bool
     needs_careful: bool
@@ -40,7 +43,9 @@ class ModuleView:
 
 @dataclass(frozen=True, slots=True)
 class NumbaView:
-    """What ``numba.py.jinja`` prints, which has no variables."""
+    """What ``numba.py.jinja`` prints."""
+
+    shares: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +56,14 @@ class ImportsView:
     special: tuple[str, ...]
     routines: tuple[str, ...]
     plain: tuple[str, ...]
+    shares: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionView:
     """What ``function.py.jinja`` prints."""
 
+    flags: str
     name: str
     parameters: str
     summary: str
@@ -91,6 +98,19 @@ class CondView:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class ShareView:
+    """What ``share.py.jinja`` prints: a loop done by a function, on one thread or on several."""
+
+    parts: str
+    count: str
+    alone: tuple[str, ...]
+    copies: str
+    part: str
+    shared: str
+    sums: str
+
+
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
@@ -114,10 +134,14 @@ def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: 
     """Return the source text of a program, deterministic to the byte."""
     printer = Printer()
     kernels: dict[str, str] = {}
-    functions = []
+    functions: list[str] = []
+    shares = False
     for function in program.functions:
         kernels.update(function.kernels)
-        functions.append(_function(function, printer))
+        tasks = [part for part in function.body if isinstance(part, loops.Share)]
+        shares |= bool(tasks)
+        functions.extend(_task(task, function, printer) for task in tasks)
+        functions.append(_function(function, "SHARED" if tasks else "LOOP", printer))
     for text in kernels.values():
         printer.used.update(dict.fromkeys(library.called(text)))
     needed = library.needed(printer.used)
@@ -144,7 +168,8 @@ def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: 
                 _needs(program, needed.foreign),
                 "Numbers after % are nodes of the graph.",
             ),
-            imports=_imports(needed.foreign).rstrip("\n"),
+            imports=_imports(needed.foreign, shares).rstrip("\n"),
+            needs_shared=shares,
             needs_exact=exact,
             needs_strict=strict,
             needs_careful=bool(needed.texts),
@@ -165,10 +190,10 @@ def _needs(program: loops.Program, entries: Sequence[Entry]) -> str:
     return f"Emitted by irgrad; needs NumPy, and {fast} to be fast."
 
 
-def _imports(entries: Sequence[Entry]) -> str:
+def _imports(entries: Sequence[Entry], shares: bool) -> str:
     """Return the imports of numba, and the bindings of SciPy's functions."""
     if not entries:
-        return render("numba.py.jinja", NumbaView())
+        return render("numba.py.jinja", NumbaView(shares))
     special = [entry for entry in entries if entry.module == foreign.SPECIAL]
     routines = [entry for entry in entries if entry.module != foreign.SPECIAL]
     by_module = {entry.module: None for entry in routines}
@@ -193,6 +218,7 @@ def _imports(entries: Sequence[Entry]) -> str:
                     for e in special
                 ),
             ),
+            shares=shares,
         ),
     )
 
@@ -212,7 +238,26 @@ def type_text(argument: loops.Argument) -> str:
     return f"{argument.dtype.name}[{shape}]" if argument.shape else argument.dtype.name
 
 
-def _function(function: loops.Function, printer: Printer) -> str:
+def _task(share: loops.Share, function: loops.Function, printer: Printer) -> str:
+    """Return the function that does a part of a shared loop."""
+    scalars = [total.name for total in share.totals if not total.shape]
+    return render(
+        "function.py.jinja",
+        FunctionView(
+            flags="LOOP",
+            name=share.task,
+            parameters=", ".join([share.first, share.last, *share.parameters]),
+            summary=f"Do trips {share.first} to {share.last} of a loop of {function.name}.",
+            sizes=(),
+            condition="",
+            complaint="",
+            body=_body(share.body, printer),
+            results=", ".join(scalars),
+        ),
+    )
+
+
+def _function(function: loops.Function, flags: str, printer: Printer) -> str:
     arguments = ", ".join(argument.name for argument in function.arguments)
     conditions = tuple(
         dict.fromkeys(f"{c.left} {c.relation} {c.right}" for c in function.checks)
@@ -220,6 +265,7 @@ def _function(function: loops.Function, printer: Printer) -> str:
     return render(
         "function.py.jinja",
         FunctionView(
+            flags=flags,
             name=function.name,
             parameters=arguments,
             summary=function.summary,
@@ -317,6 +363,50 @@ def _loop(statement: loops.Loop, printer: Printer) -> list[str]:
     return render("loop.py.jinja", view).rstrip("\n").split("\n")
 
 
+def _share(statement: loops.Share, printer: Printer) -> list[str]:
+    part, parts = statement.variable.removeprefix("@"), statement.parts
+    extent = size_text(statement.extent)
+    trips, work, least = (
+        text if text.isalnum() else f"({text})"
+        for text in map(size_text, (statement.extent, statement.work, statement.least))
+    )
+    scalars = [total for total in statement.totals if not total.shape]
+    copies = {total.name: f"{total.parts}[{part}]" for total in statement.totals if total.shape}
+
+    def call(targets: Iterable[str], first: str, last: str, given: Iterable[str]) -> str:
+        result = "".join([", ".join(targets), " = "]) if scalars else ""
+        return _broken(f"{result}{statement.task}(", ", ".join([first, last, *given]))
+
+    found = [total.part for total in scalars]
+    alone = call(found, "0", extent, statement.parameters).split("\n")
+    for total in scalars:
+        alone += printer.fold(total.name, total.template, loops.Name(total.part))
+    shared = call(
+        [f"{total.parts}[{part}]" for total in scalars],
+        f"{part} * {trips} // {parts}",
+        f"({part} + 1) * {trips} // {parts}",
+        [copies.get(name, name) for name in statement.parameters],
+    )
+    view = ShareView(
+        parts=parts,
+        count=f"min({MOST_PARTS}, {work} // {least})",
+        alone=tuple(alone),
+        copies=_body(statement.copies, printer),
+        part=part,
+        shared=shared,
+        sums=_body(statement.sums, printer),
+    )
+    return render("share.py.jinja", view).rstrip("\n").split("\n")
+
+
+def _broken(opening: str, arguments: str) -> str:
+    """Return a call, its arguments on lines of their own where one line would be too long."""
+    if len(opening) + len(arguments) < WIDTH:
+        return f"{opening}{arguments})"
+    lines = textwrap.wrap(arguments, WIDTH, break_long_words=False)
+    return "\n".join([opening, *(f"    {line}" for line in lines), ")"])
+
+
 def _while(statement: loops.While, printer: Printer) -> list[str]:
     view = WhileView(_body(statement.body, printer))
     return render("while.py.jinja", view).rstrip("\n").split("\n")
@@ -381,6 +471,8 @@ def _slice(statement: loops.Slice, printer: Printer) -> list[str]:
             parts.append(size_text(part.start))
         else:
             parts.append(_slice_text(part))
+    while len(parts) > 1 and parts[-1] == ":":
+        parts.pop()  # numba knows an array cut along its first axis alone to be contiguous
     return [f"{statement.name} = {statement.array}[{', '.join(parts)}]"]
 
 
@@ -425,6 +517,7 @@ _STATEMENTS: dict[type, Callable[[Any, Printer], list[str]]] = {
     loops.Store: _store,
     loops.Accumulate: _accumulate,
     loops.Loop: _loop,
+    loops.Share: _share,
     loops.Allocate: _allocate,
     loops.Fill: _fill,
     loops.Slice: _slice,

@@ -7,11 +7,12 @@ the names of sizes and loop variables.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
+from irgrad.ir import dims
 from irgrad.ir.dims import Dim
 
 
@@ -117,6 +118,44 @@ class When(Loop):
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """What the trips of a shared loop fold together: a scalar, or an array where it has a shape.
+
+    ``part`` names what one call of the task finds, ``parts`` the array of what all of them find.
+    """
+
+    name: str
+    part: str
+    parts: str
+    template: str
+    initial: Any
+    dtype: np.dtype
+    shape: tuple[Dim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Loop):
+    """A loop of ``extent`` trips that threads share, part by part; ``variable`` counts the parts.
+
+    The body is that of the function ``task``, which does the trips from ``first`` to ``last`` and
+    gets ``parameters`` besides. There are as many ``parts`` as ``work``, about the number of
+    operations, has room for ``least``; where that is more than one, ``copies`` makes room for the
+    totals of each, and ``sums`` folds those of one into the totals.
+    """
+
+    task: str = ""
+    first: str = ""
+    last: str = ""
+    parts: str = ""
+    parameters: tuple[str, ...] = ()
+    totals: tuple[Total, ...] = ()
+    copies: tuple[Statement, ...] = ()
+    sums: tuple[Statement, ...] = ()
+    work: Dim = 0
+    least: Dim = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Leave the loop around, unless the variable ``condition`` is true."""
 
@@ -143,13 +182,17 @@ class Grow:
 
 @dataclass(frozen=True, slots=True)
 class Allocate:
-    """A fresh contiguous array, filled with ``fill`` or left empty."""
+    """A fresh contiguous array, filled with ``fill`` or left empty.
+
+    ``scratch`` says that every trip of the outermost loop around its uses begins it anew.
+    """
 
     name: str
     shape: tuple[Dim, ...]
     dtype: np.dtype
     fill: Any = None
     nodes: tuple[int, ...] = ()
+    scratch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +278,21 @@ def every_statement(statements: Sequence[Statement]) -> Iterator[Statement]:
         yield statement
         if isinstance(statement, Loop):
             stack.extend(reversed(statement.body))
+
+
+def words(value: Any) -> Iterator[str]:
+    """Yield every word in a statement, among them all names of variables, arrays and sizes."""
+    stack = [value]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dims.Size):
+            yield from dims.symbols(part)
+        elif isinstance(part, tuple | list):
+            stack.extend(part)
+        elif is_dataclass(part):
+            stack.extend(getattr(part, field.name) for field in fields(part))
 
 
 @dataclass(frozen=True, slots=True)

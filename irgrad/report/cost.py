@@ -81,7 +81,11 @@ def _uncounted(statement: loops.Statement) -> Iterator[str]:
 def _trips(loop: loops.Loop, scope: _Scope) -> int:
     if isinstance(loop, loops.While | loops.When):
         return 1
-    return max(0, dims.evaluate(loop.extent, scope.sizes))
+    trips = max(0, dims.evaluate(loop.extent, scope.sizes))
+    if isinstance(loop, loops.Share):  # the loop inside runs from first to last
+        scope.sizes.update({loop.first: 0, loop.last: trips})
+        return 1
+    return trips
 
 
 def _operations(statement: loops.Statement, scope: _Scope, times: float) -> float:

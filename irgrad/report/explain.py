@@ -133,4 +133,6 @@ def _heading(statement: loops.Loop) -> str:
         return "loop until a condition fails"
     if isinstance(statement, loops.When):
         return "where a condition holds"
+    if isinstance(statement, loops.Share):
+        return f"{size_text(statement.extent)} trips shared by threads"
     return f"loop over {size_text(statement.extent)}"

@@ -35,6 +35,9 @@ def _rewritten(
             result.append(statement)
             continue
         body = _rewritten(statement.body, views, fresh)
+        if isinstance(statement, loops.Share):  # each thread has sums of its own
+            result.append(replace(statement, body=tuple(body)))
+            continue
         kept = _fixed_sums(replace(statement, body=tuple(body)), views)
         locals_ = {
             element: fresh(f"{element[0]}_{_letters(element[1])}") for element in kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,9 @@ from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
 
 SUM = "x + y"
+
+Element = Callable[[str, tuple[Any, ...]], tuple[str, tuple[Any, ...]]]
+"""From an element, as array and indices, to the one that takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +25,26 @@ class Access:
     inner: tuple[loops.Loop, ...]
 
 
-def is_free(loop: loops.Loop, roots: Mapping[str, str]) -> bool:
+def is_free(
+    loop: loops.Loop,
+    roots: Mapping[str, str],
+    *,
+    private: Collection[str] = (),
+    totals: Collection[str] = (),
+) -> bool:
     """Tell whether the trips of a loop may run in any order.
 
-    ``roots`` says of views whose memory they show. Quadratic in the accesses of the loop.
+    ``roots`` says of views whose memory they show, ``private`` names arrays that each trip fills
+    anew, ``totals`` scalars that the trips do nothing with but fold into them. Quadratic in the
+    accesses of the loop.
     """
-    if not _keeps_scalars(loop):
+    if not _keeps_scalars(loop, totals):
         return False
-    accesses = list(_accesses(loop.body, ()))
+    accesses = [
+        access
+        for access in _accesses(loop.body, ())
+        if roots.get(access.array, access.array) not in private
+    ]
     for place, access in enumerate(accesses):
         if access.kind == "set" and not _apart(access, access, loop):
             return False
@@ -44,8 +59,31 @@ def is_free(loop: loops.Loop, roots: Mapping[str, str]) -> bool:
     return True
 
 
-def _keeps_scalars(loop: loops.Loop) -> bool:
-    """Tell whether a trip hands no scalar to another, and holds only arithmetic and loops."""
+def added_up(loop: loops.Loop) -> list[str]:
+    """Return the arrays that a free loop adds to at places which different trips share."""
+    found: dict[str, list[Access]] = {}
+    for access in _accesses(loop.body, ()):
+        if access.kind == "add":
+            found.setdefault(access.array, []).append(access)
+    return [
+        array
+        for array, own in found.items()
+        if not all(_apart(a, b, loop) for place, a in enumerate(own) for b in own[: place + 1])
+    ]
+
+
+def axes_of(loop: loops.Loop) -> dict[str, int]:
+    """Return for arrays the axis on which each access is at the loop's variable itself."""
+    variable = dims.symbol(loop.variable)
+    axes: dict[str, set[int]] = {}
+    for access in _accesses(loop.body, ()):
+        own = {axis for axis, index in enumerate(access.indices) if index == variable}
+        axes[access.array] = axes.get(access.array, own) & own
+    return {array: min(found) for array, found in axes.items() if found}
+
+
+def _keeps_scalars(loop: loops.Loop, totals: Collection[str]) -> bool:
+    """Tell whether a trip hands no scalar to another, and holds only what ``_accesses`` reads."""
     known: set[str] = set()
     for part in loops.every_statement(loop.body):
         if isinstance(part, loops.Let):
@@ -53,40 +91,77 @@ def _keeps_scalars(loop: loops.Loop) -> bool:
                 return False
             known.add(part.name)
         elif isinstance(part, loops.Accumulate):
-            if part.name not in known:
+            if part.name not in known and part.name not in totals:
                 return False
-        elif not isinstance(part, loops.Store) and type(part) is not loops.Loop:
+        elif type(part) is not loops.Loop and not isinstance(
+            part, loops.Store | loops.Fill | loops.Copy | loops.Call
+        ):
+            return False
+        if totals and any(name in totals for name in _scalars_read(part)):
             return False
     return True
+
+
+def _scalars_read(part: loops.Statement) -> Iterator[str]:
+    for term in _terms(getattr(part, "expression", None), *getattr(part, "indices", ())):
+        if isinstance(term, loops.Name):
+            yield term.name
+
+
+def _terms(*expressions: Any) -> Iterator[Any]:
+    """Yield expressions and all that they are made of."""
+    stack = list(expressions)
+    while stack:
+        term = stack.pop()
+        yield term
+        if isinstance(term, loops.Load):
+            stack += term.indices
+        elif isinstance(term, loops.Apply):
+            stack += term.operands
 
 
 def _accesses(
     statements: Sequence[loops.Statement], inner: tuple[loops.Loop, ...]
 ) -> Iterator[Access]:
+    """Yield what statements do to arrays; the indices of a part or a whole lack the last axes."""
     for part in statements:
         if isinstance(part, loops.Loop):
             yield from _accesses(part.body, (*inner, part))
-            continue
-        stack: list[Any] = [part.expression]  # type: ignore[union-attr]
-        if isinstance(part, loops.Store):
-            kind = {"": "set", SUM: "add"}.get(part.template, "set")
-            yield Access(part.array, part.indices, kind, inner)
-            if part.template not in ("", SUM):
-                yield Access(part.array, part.indices, "read", inner)
-            stack += part.indices
-        while stack:
-            term = stack.pop()
-            if isinstance(term, loops.Load):
-                yield Access(term.array, term.indices, "read", inner)
-                stack += term.indices
-            elif isinstance(term, loops.Apply):
-                stack += term.operands
+        elif isinstance(part, loops.Fill):
+            yield Access(part.array, (), "set", inner)
+        elif isinstance(part, loops.Copy):
+            yield Access(part.target, (), "set", inner)
+            yield Access(part.source, (), "read", inner)
+        elif isinstance(part, loops.Call):
+            yield from _accesses_of_call(part, inner)
+        else:
+            indices = part.indices if isinstance(part, loops.Store) else ()
+            for term in _terms(part.expression, *indices):  # type: ignore[union-attr]
+                if isinstance(term, loops.Load):
+                    yield Access(term.array, term.indices, "read", inner)
+            if isinstance(part, loops.Store):
+                kind = {"": "set", SUM: "add"}.get(part.template, "set")
+                yield Access(part.array, part.indices, kind, inner)
+                if part.template not in ("", SUM):
+                    yield Access(part.array, part.indices, "read", inner)
+
+
+def _accesses_of_call(call: loops.Call, inner: tuple[loops.Loop, ...]) -> Iterator[Access]:
+    """A product sets its last argument and reads the others; a kernel may set any."""
+    for place, argument in enumerate(call.arguments):
+        part = loops.Part(argument) if isinstance(argument, str) else argument
+        if isinstance(part, loops.Part):
+            last = place == len(call.arguments) - 1
+            if last or call.function != "np.dot":
+                yield Access(part.array, part.leading, "set", inner)
+            if not last or call.function != "np.dot":
+                yield Access(part.array, part.leading, "read", inner)
 
 
 def _apart(a: Access, b: Access, loop: loops.Loop) -> bool:
     """Tell whether two accesses in different trips of a loop never touch one element."""
     return any(
-        _axis_apart(x, y, a, b, loop) for x, y in zip(a.indices, b.indices, strict=True)
+        _axis_apart(x, y, a, b, loop) for x, y in zip(a.indices, b.indices, strict=False)
     )
 
 
@@ -158,20 +233,40 @@ def accesses_of(loop: loops.Loop) -> list[Access]:
 
 def moved(part: Any, variable: str, place: Dim) -> Any:
     """Return a statement, an expression or an index with a loop variable replaced."""
+
+    def element(array: str, indices: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+        return array, tuple(moved(index, variable, place) for index in indices)
+
+    return rewritten(part, lambda dim: dims.substitute(dim, {variable: place}), element)
+
+
+def rewritten(part: Any, size: Callable[[dims.Size], Dim], element: Element) -> Any:
+    """Return a statement, an expression or an index with its sizes and elements replaced.
+
+    Recursion as deep as the nests and expressions.
+    """
     if isinstance(part, dims.Size):
-        return dims.substitute(part, {variable: place})
+        return size(part)
     if isinstance(part, loops.Loop):
-        body = tuple(moved(inner, variable, place) for inner in part.body)
-        return replace(part, extent=moved(part.extent, variable, place), body=body)
+        body = tuple(rewritten(inner, size, element) for inner in part.body)
+        return replace(part, extent=rewritten(part.extent, size, element), body=body)
     if isinstance(part, loops.Store):
-        indices = tuple(moved(index, variable, place) for index in part.indices)
-        return replace(part, indices=indices, expression=moved(part.expression, variable, place))
+        array, indices = element(part.array, part.indices)
+        expression = rewritten(part.expression, size, element)
+        return replace(part, array=array, indices=indices, expression=expression)
     if isinstance(part, loops.Let | loops.Accumulate):
-        return replace(part, expression=moved(part.expression, variable, place))
+        return replace(part, expression=rewritten(part.expression, size, element))
     if isinstance(part, loops.Load):
-        return replace(part, indices=tuple(moved(i, variable, place) for i in part.indices))
+        return loops.Load(*element(part.array, part.indices))
     if isinstance(part, loops.Apply):
-        return replace(part, operands=tuple(moved(o, variable, place) for o in part.operands))
+        operands = tuple(rewritten(operand, size, element) for operand in part.operands)
+        return replace(part, operands=operands)
     if isinstance(part, loops.SizeValue):
-        return replace(part, dim=moved(part.dim, variable, place))
+        return replace(part, dim=rewritten(part.dim, size, element))
+    if isinstance(part, loops.Call):
+        arguments = tuple(rewritten(argument, size, element) for argument in part.arguments)
+        return replace(part, arguments=arguments)
+    if isinstance(part, loops.Part):
+        array, leading = element(part.array, part.leading)
+        return replace(part, array=array, leading=leading)
     return part

@@ -77,6 +77,7 @@ def allocations(lowering: Context, units: Sequence[Unit]) -> list[loops.Statemen
                 tuple(type.shape[axis] for axis in place.axes),
                 type.dtype,
                 fill,
+                scratch=bool(place.path),
             )
         )
     return statements

@@ -23,6 +23,7 @@ from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, re
 from irgrad.schedule.reuse import in_freed_memory, without_copies
 from irgrad.schedule.routines import lower_routine
 from irgrad.schedule.rows import through_rows
+from irgrad.schedule.share import share
 from irgrad.schedule.storage import Path, Place, paths, place_values
 from irgrad.schedule.tidy import tidy
 from irgrad.schedule.units import (
@@ -286,9 +287,18 @@ def _variable_name(depth: int) -> str:
 
 
 def lower_function(
-    graph: Graph, name: str, summary: str, wishes: Sequence[str], reserved: frozenset[str]
+    graph: Graph,
+    name: str,
+    summary: str,
+    wishes: Sequence[str],
+    reserved: frozenset[str],
+    *,
+    parallel: bool = False,
 ) -> loops.Function:
-    """Return the emitted function of a graph; ``wishes`` are names for its results."""
+    """Return the emitted function of a graph; ``wishes`` are names for its results.
+
+    ``parallel`` lets threads share its outer loops.
+    """
     numbers = graph.numbers()
     names = Names(graph, numbers, reserved)
     units, memory = build_units(graph)
@@ -307,18 +317,23 @@ def lower_function(
     head = [*allocations(lowering, units), *lowering.allocations, *lowering.aliases]
     head += [loops.Slice(view, key[0], key[1]) for key, view in lowering.views.items()]
     sizes, checks = sizes_and_checks(graph, names)
+    arguments = tuple(
+        loops.Argument(names.of(node), node.array_type.dtype, node.array_type.shape)
+        for node in graph.inputs
+    )
     returned = frozenset(result.name for result in returned_values)
+    lean = without_copies(unroll([*head, *statements, *extra], returned), returned)
+    if parallel:
+        shapes = {argument.name: argument.shape for argument in arguments}
+        lean = share(lean, shapes, [size.name for size in sizes], names, name)
     return loops.Function(
         name,
         summary,
-        tuple(
-            loops.Argument(names.of(node), node.array_type.dtype, node.array_type.shape)
-            for node in graph.inputs
-        ),
+        arguments,
         returned_values,
         sizes,
         checks,
-        tuple(_tidied([*head, *statements, *extra], returned, names)),
+        tuple(_tidied(lean, returned, names)),
         tuple(lowering.kernels.items()),
     )
 
@@ -326,9 +341,8 @@ def lower_function(
 def _tidied(
     statements: Sequence[loops.Statement], returned: frozenset[str], names: Names
 ) -> list[loops.Statement]:
-    """Return the statements after the passes that work on statements alone."""
-    lean = without_copies(unroll(statements, returned), returned)
-    written = copies_as_loops(keep_sums_local(lean, names.fresh))
+    """Return the statements after the passes that work on each function's statements."""
+    written = copies_as_loops(keep_sums_local(statements, names.fresh))
     return in_freed_memory(through_rows(tidy(forwards(written), names), names), returned)
 
 

@@ -13,7 +13,8 @@ from irgrad.schedule.units import VARIABLES
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}\Z")
 _OURS = frozenset(
     [
-        *("np", "njit", "numba", "prange", "LOOP", "EXACT", "STRICT"),
+        *("np", "njit", "numba", "prange"),
+        *("LOOP", "SHARED", "EXACT", "STRICT", "CAREFUL"),
         *("check_index", "check_number"),
         *VARIABLES,
     ]

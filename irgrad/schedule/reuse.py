@@ -6,7 +6,7 @@ of its kind was read for the last time takes over its memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -153,23 +153,10 @@ def _lives(
     for place, statement in enumerate(statements):
         if isinstance(statement, loops.Allocate | loops.Slice | loops.Rearrange):
             continue
-        for name in set(_words(statement)):
+        for name in set(loops.words(statement)):
             root = looks_at.get(name, name)
             lives[root] = (lives.get(root, (place, place))[0], place)
     return lives
-
-
-def _words(value: Any) -> Iterator[str]:
-    """Yield every word in a statement, among them the names of the arrays it uses."""
-    stack = [value]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, str):
-            yield part
-        elif isinstance(part, tuple | list):
-            stack.extend(part)
-        elif is_dataclass(part):
-            stack.extend(getattr(part, field.name) for field in fields(part))
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
