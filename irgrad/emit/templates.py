@@ -1,9 +1,12 @@
-"""Where the code templates live."""
+"""The code templates: where they live, and how they are filled."""
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-__all__ = ["template_folder"]
+import jinja2
+
+__all__ = ["render", "template_folder"]
 
 
 @cache
@@ -17,3 +20,22 @@ def template_folder() -> Path:
         if folder.is_dir():
             return folder
     raise FileNotFoundError(f"irgrad's code templates are missing: no {package / '_templates'}")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template_folder()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def render(template: str, view: Any) -> str:
+    """Return a template filled from its view, whose fields are its variables."""
+    return _environment().get_template(template).render({
+        field: getattr(view, field) for field in view.__dataclass_fields__
+    })

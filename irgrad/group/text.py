@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from irgrad.emit.emit import render
 from irgrad.emit.expressions import Printer
+from irgrad.emit.templates import render
 from irgrad.group.programs import OWN, Kind, Place, Program
 from irgrad.ir import dims, loops
 from irgrad.ir.graph import Node
