@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,10 +11,10 @@ from irgrad.ir import dims
 from irgrad.ir.graph import Graph
 from irgrad.reroll.build import Builder
 from irgrad.reroll.instances import Owners, statements_of
-from irgrad.reroll.nests import recognise
+from irgrad.reroll.nests import CHANCE, Term, recognitions, statements
 from irgrad.reroll.peeled import take_back
-from irgrad.reroll.records import records_of
-from irgrad.reroll.resolve import Resolver
+from irgrad.reroll.records import Records, records_of
+from irgrad.reroll.resolve import Resolver, UnresolvedError
 from irgrad.reroll.tapes import lay_out
 
 
@@ -32,8 +33,8 @@ class Rerolled:
     loops: int = 0
 
 
-CHANCE = 4
-"""Nodes to a statement: where loops save less than that, the repetition in them is chance."""
+FEW = 40
+"""Statements that need no other way to say them."""
 
 
 def reroll(graph: Graph, *, least: int = 0, most: int | None = None) -> Rerolled:
@@ -46,20 +47,41 @@ def reroll(graph: Graph, *, least: int = 0, most: int | None = None) -> Rerolled
     if len(graph.nodes) < least:
         return Rerolled(graph)
     records = records_of(graph)
-    terms = take_back(recognise(records.shapes, records.vectors), records)
-    top, statements = statements_of(terms)
-    loops = {loop for statement in statements for loop in statement.path}
-    chance = most is not None and len(statements) > max(most, len(records.nodes) // CHANCE)
-    if not loops or chance:
-        return Rerolled(graph, (), len(records.nodes), len(statements))
-    resolver = Resolver(records, Owners(statements, len(records.nodes)))
-    outputs = resolver.resolve_all(statements, graph)
+    try:
+        return _rolled(graph, records, _best(records, take_back), most)
+    except UnresolvedError:  # a first iteration that was taken back starts from too much else
+        return _rolled(graph, records, _best(records, lambda terms, _: terms), most)
+
+
+def _rolled(graph: Graph, records: Records, terms: Sequence[Term], most: int | None) -> Rerolled:
+    total = len(records.nodes)
+    count = statements(terms) if terms else total
+    if count == total or (most is not None and count > max(most, total // CHANCE)):
+        return Rerolled(graph, (), total, count)
+    top, found = statements_of(terms)
+    loops = {loop for statement in found for loop in statement.path}
+    resolver = Resolver(records, Owners(found, len(records.nodes)))
+    outputs = resolver.resolve_all(found, graph)
     tapes = lay_out(resolver)
     assumptions = dims.Assumptions(graph.hints, dict.fromkeys(graph.guards))
     with dims.assuming(assumptions):  # sizes that the trace found equal are equal here
-        rolled, tables = Builder(graph, records, statements, resolver, tapes).build(top, outputs)
+        rolled, tables = Builder(graph, records, found, resolver, tapes).build(top, outputs)
     rolled = replace(rolled, guards=tuple(assumptions.guards))
-    return Rerolled(rolled, tuple(tables), len(records.nodes), len(statements), len(loops))
+    return Rerolled(rolled, tuple(tables), len(records.nodes), len(found), len(loops))
+
+
+def _best(records: Records, mended: Callable[[list[Term], Records], list[Term]]) -> list[Term]:
+    """Return the strictest terms that no other ones say in half the statements."""
+    best: list[Term] = []
+    fewest = 0
+    for terms in recognitions(records.shapes, records.vectors, records.loose):
+        terms = mended(terms, records)
+        count = statements(terms)
+        if not best or 2 * count <= fewest:
+            best, fewest = terms, count
+        if fewest <= FEW:
+            break
+    return best
 
 
 __all__ = ["Rerolled", "reroll"]

@@ -16,9 +16,9 @@ from irgrad.ops.control import loop as loop_op
 from irgrad.ops.create import constant, full, input_, item
 from irgrad.ops.index import gather
 from irgrad.ops.views import strided, strided_set
-from irgrad.reroll.instances import Loop, Statement, fitted
+from irgrad.reroll.instances import Indices, Loop, Statement, fitted
 from irgrad.reroll.records import Records
-from irgrad.reroll.resolve import Carry, Given, Indices, Resolution, Resolver, Tape, Taped, Value
+from irgrad.reroll.resolve import Carry, Given, Resolution, Resolver, Tape, Taped, Value
 
 
 class Scope:
@@ -132,7 +132,9 @@ class Builder:
         params = node.params
         if statement.path and "starts" in params:
             nodes = [self.records.nodes[k] for k in statement.ordinals]
-            params = self.placed(statement.indices, nodes)
+            moving = self.placed(statement.indices, nodes)
+            assert moving is not None, "recognised as affine"
+            params = moving
         result = scope.add(node.op, inputs, params, node.origin)
         scope.values["value", statement] = result
         kept = self.resolver.taped.get(statement)
@@ -164,6 +166,8 @@ class Builder:
         if found.indices and node in self.records.parts:
             base = scope.see(self.records.parts[node])
             params = self.placed(found.indices, nodes)
+            if params is None:
+                return self.picked(base, found.indices, nodes, scope)
             return scope.once(strided, (base,), params, tuple(params.values()))
         if found.indices and node.op is constant:
             return self.constants(found.indices, [node.params["value"] for node in nodes], scope)
@@ -178,13 +182,26 @@ class Builder:
             return scope.once(strided, (scope.see(self.records.parts[node]),), node.params, node)
         return scope.see(node)
 
-    def placed(self, indices: Indices, nodes: Sequence[Node]) -> dict[str, Any]:
-        """Return the params of a strided read or write whose starts move with the loops."""
+    def picked(
+        self, base: Node, indices: Indices, nodes: Sequence[Node], scope: Scope
+    ) -> Node:
+        """Return scalars of an array that stand at places without a rule."""
+        starts = np.array([node.params["starts"] for node in nodes])
+        places = tuple([self.tabled(column, indices, scope) for column in starts.T])
+        axes = tuple(range(len(places)))
+        return scope.once(gather, (base, *places), {"axes": axes}, None)
+
+    def placed(self, indices: Indices, nodes: Sequence[Node]) -> dict[str, Any] | None:
+        """Return the params of a strided read or write whose starts move with the loops.
+
+        None where they follow no rule.
+        """
         params = dict(nodes[0].params)
         if all(type(start) is int for start in params["starts"]):
             starts = np.array([node.params["starts"] for node in nodes]).reshape(len(nodes), -1)
             places = [fitted(column, indices) for column in starts.T]
-            assert all(place is not None for place in places), "recognised as affine"
+            if None in places:
+                return None
             params["starts"] = tuple(affine(place) for place in places if place is not None)
         return params
 

@@ -15,6 +15,8 @@ import numpy as np
 from irgrad.reroll.nests import Term
 from irgrad.reroll.records import Records
 
+Indices = tuple[np.ndarray, ...]
+
 
 @dataclass(eq=False)
 class Loop:
@@ -71,6 +73,12 @@ def statements_of(terms: Sequence[Term]) -> tuple[list[Loop | Statement], list[S
             inner = (*(np.repeat(index, trips) for index in indices), counted)
             stack.append((iter(term.body), (*path, loop), inner, loop.body))
     return top, found
+
+
+def iterations(trips: np.ndarray, indices: Indices) -> Indices:
+    """Return the indices of a loop's iterations, from those it is entered at."""
+    counted = np.arange(trips.sum()) - np.repeat(np.cumsum(trips) - trips, trips)
+    return (*(np.repeat(index, trips) for index in indices), counted)
 
 
 def fitted(values: np.ndarray, indices: Sequence[np.ndarray]) -> tuple[int, ...] | None:

@@ -5,13 +5,18 @@ equal shapes whose vectors move by equal steps become a loop of three trips; a g
 loop as its next iteration would is absorbed. A loop's trips are part of its vector, so triangular
 nests are loops like others; its steps are part of its shape.
 
+Where a program reads is not always affine in the iterations: the values of a triangular nest that
+are kept in lists stand at places quadratic in them, and a list of edges follows no rule. So what
+the addresses do not bring together is looked at again without the loose ones among them, by the
+operations and call sites alone.
+
 Reference: Ketterlin & Clauss, Prediction and trace compression of data access addresses through
 nested loop recognition, CGO 2008.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import sub
 from typing import Any
 
@@ -20,6 +25,12 @@ WINDOW = 2048
 
 MOST = 4 * WINDOW
 """How many terms may stand side by side: where there are more, the records have no pattern."""
+
+CHANCE = 4
+"""Nodes to a statement: where loops save less than that, the repetition in them is chance."""
+
+TRIAL = 1024
+"""After how many terms it is asked whether the nests found are worth going on."""
 
 CANDIDATES = 64
 """How many lengths of a group are tried at most each time a term is added."""
@@ -86,27 +97,114 @@ class Stack:
         return self._by_end.get(term.shape, -1)
 
 
-def recognise(shapes: Sequence[int], vectors: Sequence[Vector], window: int = WINDOW) -> list[Term]:
-    """Return the terms that generate the records, none where they have no pattern; linear."""
+class Names:
+    """Numbers for the shapes of loops, behind those of records."""
+
+    def __init__(self, fresh: int) -> None:
+        self._fresh = fresh
+        self._known: dict[Any, int] = {}
+
+    def of(self, body: Sequence[Term], step: Sequence[Vector]) -> int:
+        """Return the number of loops over terms of these shapes that move by these steps."""
+        name = (tuple([term.shape for term in body]), tuple(step))
+        return self._known.setdefault(name, self._fresh + len(self._known))
+
+
+def recognitions(
+    shapes: Sequence[int], vectors: Sequence[Vector], loose: Mapping[int, tuple[bool, ...]]
+) -> Iterator[list[Term]]:
+    """Yield terms that generate the records, the strictest first; each linear.
+
+    ``loose`` says of each shape which numbers of its vectors are addresses that need no rule. They
+    are given up on what the strictest terms leave, then altogether. Where there is no pattern,
+    nothing is yielded.
+    """
+    fresh = len(loose)
+
+    def singles() -> Iterator[Term]:
+        pairs = enumerate(zip(shapes, vectors, strict=True))
+        return (Term(shape, vector, [ordinal]) for ordinal, (shape, vector) in pairs)
+
+    def again(terms: Iterable[Term]) -> list[Term]:
+        names = Names(fresh)
+        return nested((_loosened(term, loose, names) for term in terms), names, promising=True)
+
+    strict = nested(singles(), Names(fresh))
+    further = again(strict) if len(strict) > 2 else []
+    if strict:
+        yield strict
+    if further:
+        yield further
+    if further or not strict:
+        whole = again(singles())
+        if whole:
+            yield whole
+
+
+def nested(terms: Iterable[Term], names: Names, *, promising: bool = False) -> list[Term]:
+    """Return the nests that generate a sequence of terms, none if it has no pattern; linear.
+
+    ``promising`` asks for none unless they soon are a fraction of the terms.
+    """
     stack = Stack()
-    loops: dict[Any, int] = {}
-    fresh = (max(shapes) if shapes else 0) + 1
-    for ordinal, (shape, vector) in enumerate(zip(shapes, vectors, strict=True)):
-        stack.push(Term(shape, vector, [ordinal]))
+    for number, term in enumerate(terms):
+        stack.push(term)
         while True:
-            size = _absorbed(stack, window)
+            size = _absorbed(stack, WINDOW)
             if size:
                 stack.drop(size)
                 continue
-            size = _repeated(stack, window)
+            size = _repeated(stack, WINDOW)
             if not size:
                 break
-            loop = _rolled(stack.terms, size, loops, fresh)
+            loop = _rolled(stack.terms, size, names)
             stack.drop(3 * size)
             stack.push(loop)
         if len(stack.terms) > MOST:
             return []
+        if promising and not number % TRIAL and CHANCE * len(stack.terms) > number + TRIAL:
+            return []
     return stack.terms
+
+
+def statements(terms: Sequence[Term]) -> int:
+    """Return how many records stand in terms and the bodies of their loops."""
+    count = 0
+    stack = list(terms)
+    while stack:
+        term = stack.pop()
+        count += not term.body
+        stack.extend(term.body)
+    return count
+
+
+def _loosened(term: Term, loose: Mapping[int, tuple[bool, ...]], names: Names) -> Term:
+    """Return a copy of a term in which every loose address is 0.
+
+    As deep as the nest, whose depth is at most the logarithm of its records.
+    """
+
+    def copied(term: Term) -> tuple[Term, tuple[bool, ...]]:
+        if not term.body:
+            mask = loose[term.shape]
+            return Term(term.shape, _masked(term.vector, mask), term.ordinals[:]), mask
+        pairs = [copied(part) for part in term.body]
+        masks = [mask for _, mask in pairs]
+        body = [part for part, _ in pairs]
+        step = [_masked(vector, mask) for vector, mask in zip(term.step, masks, strict=True)]
+        vector = (term.trips[0], *(number for part in body for number in part.vector))
+        loop = Term(names.of(body, step), vector, [])
+        loop.body, loop.step, loop.trips = body, step, term.trips[:]
+        loop.last = [_masked(last, mask) for last, mask in zip(term.last, masks, strict=True)]
+        return loop, (False, *(flag for mask in masks for flag in mask))
+
+    return copied(term)[0]
+
+
+def _masked(vector: Vector, mask: tuple[bool, ...]) -> Vector:
+    if True not in mask:
+        return vector
+    return tuple([0 if flag else number for number, flag in zip(vector, mask, strict=True)])
 
 
 def _difference(a: Vector, b: Vector) -> Vector:
@@ -159,7 +257,12 @@ def _repeated(stack: Stack, window: int) -> int:
         place = stack.same[place]
         if size > window or 3 * size > top + 1:
             return 0
-        if terms[top - 2 * size].shape == shape and _move_evenly(terms, size):
+        if terms[top - 2 * size].shape != shape:
+            continue
+        below = top - (size > 1)  # most candidates differ here already
+        if terms[below].shape != terms[below - size].shape:
+            continue
+        if _move_evenly(terms, size):
             return size
     return 0
 
@@ -178,13 +281,12 @@ def _move_evenly(terms: list[Term], size: int) -> bool:
     return True
 
 
-def _rolled(stack: list[Term], size: int, loops: dict[Any, int], fresh: int) -> Term:
+def _rolled(stack: list[Term], size: int, names: Names) -> Term:
     """Return the loop of the three groups on top."""
     first, second, third = (stack[len(stack) - k * size :][:size] for k in (3, 2, 1))
     step = [_difference(b.vector, a.vector) for a, b in zip(first, second, strict=True)]
-    name = (tuple(term.shape for term in first), tuple(step))
     vector = (3, *(number for term in first for number in term.vector))
-    loop = Term(loops.setdefault(name, fresh + len(loops)), vector, [])
+    loop = Term(names.of(first, step), vector, [])
     loop.body, loop.step, loop.trips = first, step, [3]
     loop.last = [term.vector for term in third]
     for group in (second, third):

@@ -1,13 +1,15 @@
-"""First iterations that stand before their loop because they start from something else.
+"""Iterations that stand beside their loop because they look different, and are its own.
 
 ``total = bias; for w, x in ...: total = total + w * x`` reads an argument the first time and its
-own result afterwards, so its first iteration has another shape. Where nothing else differs, the
-loop takes it back, and what the first iteration starts from becomes the initial value of a carry.
+own result afterwards, so its first iteration has another shape. In a triangular nest the first or
+the last rows are too short to hold loops. Where the records beside a loop are what it would do
+before its first iteration or after its last one, it takes them back; what a first iteration starts
+from becomes the initial value of a carry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,74 +17,196 @@ import numpy as np
 from irgrad.ir.graph import Node, frozen
 from irgrad.reroll.nests import Term
 from irgrad.reroll.records import Records
+from irgrad.reroll.spelled import Iteration, Leaf, Nest, lengths, spell
 
 
 def take_back(terms: list[Term], records: Records) -> list[Term]:
-    """Return the terms with first iterations in their loops; linear in the records."""
+    """Return the terms with the iterations beside a loop in it, inner loops first.
+
+    Linear in the records, once for each iteration that is taken back.
+    """
     bodies = [terms]
-    while bodies:
-        body = bodies.pop()
+    for body in bodies:
+        bodies.extend(term.body for term in body if term.body)
+    for body in reversed(bodies):
         place = 0
         while place < len(body):
-            term = body[place]
-            size = len(term.body)
-            if size and _fits(body[max(place - size, 0) : place], term, records):
-                _extend(term, body[place - size : place])
-                del body[place - size : place]
-                place -= size
-            elif size:
-                bodies.append(term.body)
+            count = _taken(body, place, records, first=True)
+            if count:
+                del body[place - count : place]
+                place -= count
+                continue
+            count = _taken(body, place, records, first=False)
+            if count:
+                del body[place + 1 : place + 1 + count]
+                continue
             place += 1
     return terms
 
 
-def _fits(group: Sequence[Term], loop: Term, records: Records) -> bool:
-    """Tell whether a group is the iteration before a loop's first one."""
-    if len(group) != len(loop.body) or any(term.body for term in (*group, *loop.body)):
-        return False
-    size = len(group)
-    if any(len(term.ordinals) != len(loop.trips) for term in group):
-        return False
-    entries = zip(group, loop.body, strict=True)
-    return all(_precedes(k, size, *pair, records) for k, pair in enumerate(entries))
+def _taken(body: Sequence[Term], place: int, records: Records, *, first: bool) -> int:
+    """Let a loop take back the iteration before its first one, or that after its last one.
+
+    Returns how many of the terms beside it that was.
+    """
+    loop = body[place]
+    step = -1 if first else 1
+    if not loop.body or not 0 <= place + step < len(body):
+        return 0
+    origins = {records.nodes[leaf.ordinals[0]].origin for leaf in _leaves(loop)}
+    nearest = _leaves(body[place + step])
+    if all(records.nodes[leaf.ordinals[0]].origin not in origins for leaf in nearest):
+        return 0
+    nest = spell(loop)
+    if nest is None:
+        return 0
+    made: list[Iteration] = []
+    starts: list[int] = []
+    count, covered = 0, np.zeros(len(loop.trips), np.int64)
+    check = _Check(nest, records)
+    for entry, trips in enumerate(loop.trips):
+        iteration = nest.foreseen(entry, -1 if first else trips)
+        if iteration is None or not iteration.records:
+            return 0
+        size = len(iteration.records)
+        while not entry and covered[0] < size:
+            count += 1
+            if not 0 <= place + count * step < len(body):
+                return 0
+            covered += lengths(body[place + count * step])
+        if covered[entry] != size:
+            return 0
+        end = int(nest.ends[entry])
+        start = int(nest.starts[nest.entered[entry]]) - size if first else end
+        if not check.is_iteration(iteration, start, entry, first):
+            return 0
+        made.append(iteration)
+        starts.append(start)
+    nest.extend(made, starts, first=first)
+    return count
 
 
-def _precedes(position: int, size: int, term: Term, known: Term, records: Records) -> bool:
-    """Tell whether a record is an iteration before another, but for values that are carried."""
-    nodes = records.nodes
-    first, second, third = (nodes[k] for k in (term.ordinals[0], *known.ordinals[:2]))
-    if known.ordinals[0] - term.ordinals[0] != size:
-        return False
-    if (first.op, first.origin, first.type) != (second.op, second.origin, second.type):
-        return False
-    own = [_placed(node.params) for node in (first, second, third)]
-    if not _even(*own):
-        return False
-    for operands in zip(first.inputs, second.inputs, third.inputs, strict=True):
-        ordinals = (term.ordinals[0], *known.ordinals[:2])
-        before, here, after = (
-            _address(operand, k, records) for operand, k in zip(operands, ordinals, strict=True)
-        )
-        if _even(before, here, after):
-            continue
-        carried = here == after and here[0] == "record" and position < here[1] <= position + size
-        if not carried or before[0] == "record":
+def _leaves(term: Term) -> Iterator[Term]:
+    stack = [term]
+    while stack:
+        term = stack.pop()
+        if term.body:
+            stack.extend(term.body)
+        else:
+            yield term
+
+
+class _Check:
+    """Whether records are what an iteration of a loop would be."""
+
+    def __init__(self, nest: Nest, records: Records) -> None:
+        self.nest = nest
+        self.records = records
+        self._shapes: dict[tuple[Leaf, bool], set[int]] = {}
+        self._carried: dict[tuple[Leaf, int], bool] = {}
+        self._columns: dict[Leaf, list[int]] = {}
+
+    def is_iteration(self, iteration: Iteration, start: int, entry: int, first: bool) -> bool:
+        """Tell whether the records from ``start`` do what an iteration would."""
+        for ordinal, (leaf, index) in enumerate(iteration.records, start):
+            shape = self.records.shapes[ordinal]
+            direct = len(leaf.indices) == 2
+            if direct and first:
+                usual = self._seen(leaf, True) | self._seen(leaf, False)
+                if len(usual) > 1 or not (shape in usual or self._begins(leaf, ordinal)):
+                    return False
+            elif shape not in self._seen(leaf, not direct and index == 0):
+                return False
+            if direct and not self._moves_evenly(leaf, ordinal, entry, first):
+                return False
+        return True
+
+    def _seen(self, leaf: Leaf, opening: bool) -> set[int]:
+        """Return the shapes in the first iterations of the innermost loop, or in the others."""
+        known = self._shapes.get((leaf, opening))
+        if known is None:
+            chosen = (leaf.indices[-1] == 0) == opening
+            shapes = self.records.shapes
+            known = {shapes[k] for k in np.array(leaf.term.ordinals)[chosen]}
+            self._shapes[leaf, opening] = known
+        return known
+
+    def _begins(self, leaf: Leaf, ordinal: int) -> bool:
+        """Tell whether a record differs from a leaf's only in what is carried from then on."""
+        nodes = self.records.nodes
+        node, usual = nodes[ordinal], nodes[leaf.term.ordinals[0]]
+        if (node.op, node.origin, node.type) != (usual.op, usual.origin, usual.type):
             return False
-    return True
+        if _placed(node.params)[0] != _placed(usual.params)[0]:
+            return False
+        for place, operands in enumerate(zip(node.inputs, usual.inputs, strict=True)):
+            here, later = (self._kind(operand) for operand in operands)
+            if here != later and not (later == "record" and self._is_carried(leaf, place)):
+                return False
+        return True
 
+    def _kind(self, operand: Node) -> Any:
+        """Return what kind of operand it is, and which one but for where a part starts."""
+        if operand in self.records.ordinals:
+            return "record"
+        base = self.records.parts.get(operand)
+        if base is not None:
+            return base, _placed(operand.params)[0]
+        return operand if operand.inputs or "value" not in operand.params else operand.type
 
-def _address(operand: Node, own: int, records: Records) -> tuple[Any, Any]:
-    """Return what kind of operand it is, and the numbers that say which one."""
-    made = records.ordinals.get(operand)
-    if made is not None:
-        return "record", own - made
-    base = records.parts.get(operand)
-    if base is not None:
-        static, starts = _placed(operand.params)
-        return (base, static), starts
-    if not operand.inputs and "value" in operand.params:
-        return operand.type, 0
-    return operand, 0
+    def _is_carried(self, leaf: Leaf, place: int) -> bool:
+        """Tell whether every iteration but the first has an operand from the one before it."""
+        known = self._carried.get((leaf, place))
+        if known is None:
+            ordinals, nodes = self.records.ordinals, self.records.nodes
+            read = [ordinals.get(nodes[k].inputs[place], -1) for k in leaf.term.ordinals]
+            made, starts = np.array(read), self.nest.starts
+            later = np.flatnonzero(leaf.indices[1] > 0)
+            within = (starts[later - 1] <= made[later]) & (made[later] < starts[later])
+            known = self._carried[leaf, place] = bool(within.all())
+        return known
+
+    def _moves_evenly(self, leaf: Leaf, ordinal: int, entry: int, first: bool) -> bool:
+        """Tell whether what has moved by an even step so far moves so here."""
+        begun, trips = int(self.nest.entered[entry]), self.nest.loop.trips[entry]
+        near = leaf.term.ordinals[begun if first else begun + trips - 1]
+        next_one = leaf.term.ordinals[begun + 1 if first else begun + trips - 2]
+        here, there, beyond = (self.records.vectors[k] for k in (ordinal, near, next_one))
+        columns: Sequence[int] = self._even_columns(leaf)
+        if self.records.shapes[ordinal] != self.records.shapes[near]:
+            columns = range(self.records.own[self.records.shapes[near]])
+        return all(here[c] == 2 * there[c] - beyond[c] for c in columns)
+
+    def _even_columns(self, leaf: Leaf) -> list[int]:
+        """Return which numbers of a record must move evenly, or have done so in a plain loop."""
+        known = self._columns.get(leaf)
+        if known is not None:
+            return known
+        last = leaf.term.ordinals[self.nest.loop.trips[0] - 1]
+        shape = self.records.shapes[last]
+        loose = self.records.loose[shape]
+        known = self._columns[leaf] = [c for c, free in enumerate(loose) if not free]
+        if not self.nest.inner:
+            first, second, third = (self.records.vectors[k] for k in leaf.term.ordinals[:3])
+            carried = self._carried_columns(leaf, self.records.nodes[last], shape)
+            known += [
+                c
+                for c, free in enumerate(loose)
+                if free and c not in carried and third[c] - second[c] == second[c] - first[c]
+            ]
+        return known
+
+    def _carried_columns(self, leaf: Leaf, node: Node, shape: int) -> set[int]:
+        column = self.records.own[shape]
+        found: set[int] = set()
+        for place, operand in enumerate(node.inputs):
+            if operand in self.records.ordinals:
+                if self._is_carried(leaf, place):
+                    found.add(column)
+                column += 1
+            elif operand in self.records.parts:
+                column += len(operand.params["starts"])
+        return found
 
 
 def _placed(params: Any) -> tuple[Any, tuple[int, ...]]:
@@ -90,25 +214,6 @@ def _placed(params: Any) -> tuple[Any, tuple[int, ...]]:
     if "starts" not in params or not all(type(start) is int for start in params["starts"]):
         return (frozen(params) if params else None), ()
     return frozen({k: v for k, v in params.items() if k != "starts"}), params["starts"]
-
-
-def _even(first: tuple[Any, Any], second: tuple[Any, Any], third: tuple[Any, Any]) -> bool:
-    """Tell whether three addresses are of one kind and move by equal steps."""
-    if not first[0] == second[0] == third[0]:
-        return False
-    a, b, c = (np.atleast_1d(np.array(address[1], np.int64)) for address in (first, second, third))
-    return bool(np.array_equal(b - a, c - b))
-
-
-def _extend(loop: Term, group: Sequence[Term]) -> None:
-    """Let a loop begin with a group, each time it is entered."""
-    trips = np.array(loop.trips)
-    starts = np.cumsum(trips) - trips
-    for known, term in zip(loop.body, group, strict=True):
-        known.ordinals = np.insert(np.array(known.ordinals), starts, term.ordinals).tolist()
-        known.vector = term.vector
-    loop.trips = (trips + 1).tolist()
-    loop.vector = (loop.trips[0], *(number for term in loop.body for number in term.vector))
 
 
 __all__ = ["take_back"]

@@ -23,13 +23,17 @@ _PLACED = (strided, strided_set, strided_add)
 class Records:
     """The records of a trace: ``nodes[k]`` has shape ``shapes[k]`` and vector ``vectors[k]``.
 
-    ``ordinals`` are the positions of nodes in ``nodes``; ``parts`` are the reads of a part of an
-    input, which are no records of their own.
+    ``loose`` says of each shape which numbers of its vectors loops need no rule for: where a
+    scalar of an input stands, how far back an operand was made. ``own`` is how many numbers stand
+    before those of operands. ``ordinals`` are the positions of nodes in ``nodes``; ``parts`` are
+    the reads of a part of an input, which are no records of their own.
     """
 
     nodes: list[Node]
     shapes: list[int]
     vectors: list[tuple[int, ...]]
+    loose: dict[int, tuple[bool, ...]]
+    own: dict[int, int]
     ordinals: dict[Node, int]
     parts: dict[Node, Node]
 
@@ -41,6 +45,8 @@ def records_of(graph: Graph) -> Records:
     nodes: list[Node] = []
     shapes: list[int] = []
     vectors: list[tuple[int, ...]] = []
+    loose: dict[int, tuple[bool, ...]] = {}
+    owned: dict[int, int] = {}
     ordinals: dict[Node, int] = {}
     parts: dict[Node, Node] = {}
     places = {node: k for k, node in enumerate(graph.inputs)}
@@ -55,27 +61,31 @@ def records_of(graph: Graph) -> Records:
             continue
         key: list[Any] = [op, node.origin, node.type]
         vector: list[int] = []
+        free: list[bool] = []
         params = node.params
         if params:
             if op in _PLACED and _numbers(node):
                 vector.extend(params["starts"])
+                free.extend([False] * len(vector))
                 key.append((params["sizes"], params["steps"], params["dropped"]))
             else:
                 known = texts.get(id(params))
                 if known is None:
                     known = texts[id(params)] = (params, frozen(params))
                 key.append(known[1])
-        own = len(nodes)
+        own, leading = len(nodes), len(vector)
         if isinstance(node.type, tuple) or op is item or isinstance(op.lowering, Control):
             key.append(own)  # the only one of its shape
         for operand in node.inputs:
             made = ordinals.get(operand)
             if made is not None:
                 vector.append(own - made)
+                free.append(True)
                 key.append("node")
             elif operand in parts:
                 read = operand.params
                 vector.extend(read["starts"])
+                free.extend([not operand.array_type.rank] * len(read["starts"]))
                 key.append(
                     (places[operand.inputs[0]], read["sizes"], read["steps"], read["dropped"])
                 )
@@ -86,9 +96,12 @@ def records_of(graph: Graph) -> Records:
         name = tuple(key)
         ordinals[node] = own
         nodes.append(node)
-        shapes.append(interned.setdefault(name, len(interned)))
+        shape = interned.setdefault(name, len(interned))
+        if shape not in loose:
+            loose[shape], owned[shape] = tuple(free), leading
+        shapes.append(shape)
         vectors.append(tuple(vector))
-    return Records(nodes, shapes, vectors, ordinals, parts)
+    return Records(nodes, shapes, vectors, loose, owned, ordinals, parts)
 
 
 def _numbers(node: Node) -> bool:

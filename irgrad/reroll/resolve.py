@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from irgrad.ir.graph import Graph
 from irgrad.ir.types import ArrayType
 from irgrad.reroll.instances import (
+    Indices,
     Loop,
     Owners,
     Statement,
@@ -18,7 +20,10 @@ from irgrad.reroll.instances import (
 )
 from irgrad.reroll.records import Records
 
-Indices = tuple[np.ndarray, ...]
+
+class UnresolvedError(Exception):
+    """Some iterations of a statement read what no record made, others what is on a tape."""
+
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +75,7 @@ class Resolver:
     taped: dict[Statement, Kept] = field(default_factory=dict)
     tape_reads: list[Taped] = field(default_factory=list)
     reads: dict[tuple[Statement, int], Resolution] = field(default_factory=dict)
-    _known: dict[tuple[Loop, Statement, bytes, int], Carry] = field(default_factory=dict)
+    _known: dict[Any, Carry] = field(default_factory=dict)
 
     def resolve_all(self, statements: Sequence[Statement], graph: Graph) -> list[Resolution | None]:
         """Resolve every operand that a record made; return how the outputs are reached."""
@@ -101,11 +106,15 @@ class Resolver:
         """Return how a body inside ``path`` gets the records ``made`` in its iterations.
 
         A record is -1 where it is ``given`` instead.
+
+        Raises: UnresolvedError.
         """
         if given is not None and (made < 0).all():
             return Given(given.ordinals, given.place, indices)
         found = self._without_tape(made, indices, path, given)
         if found is None:
+            if (made < 0).any():
+                raise UnresolvedError
             found = Taped(made, indices)
             self.tape_reads.append(found)
         return found
@@ -166,7 +175,7 @@ class Resolver:
         if given is not None:
             given = Given(given.ordinals[first], given.place, outer)
         start = made[first].tobytes()
-        key = (path[-1], source, start, given.place if begun and given else -1)
+        key = (path[-1], source, start, self._what(given) if begun and given else ())
         carry = self._known.get(key)
         if carry is None:
             initial = self.resolved(made[first], outer, path[:-1], given)
@@ -174,6 +183,11 @@ class Resolver:
             carry = self._known[key] = Carry(path[-1], source, initial)
             self.carries.setdefault(path[-1], []).append(carry)
         return carry
+
+    def _what(self, given: Given) -> tuple[int, ...]:
+        """Return which nodes are given, so that equal carries are one."""
+        nodes = self.records.nodes
+        return tuple([id(nodes[k].inputs[given.place]) for k in given.ordinals])
 
     def _is_current(
         self, statement: Statement, made: np.ndarray, indices: Indices, path: tuple[Loop, ...]

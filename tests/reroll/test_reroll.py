@@ -130,6 +130,89 @@ def runge_kutta(state: Any, rates: Any) -> Any:
     return x * y + z
 
 
+def triangular_in_lists(a: Any, b: Any) -> Any:
+    """The solution's elements stand at places of the trace that no affine rule gives."""
+    x: list[Any] = []
+    for i in range(9):
+        total = b[i]
+        for j in range(i):
+            total = total - a[i, j] * x[j]
+        x.append(total / a[i, i])
+    return sum(v * v for v in x)
+
+
+def back_substitution(a: Any, b: Any) -> Any:
+    x: list[Any] = [0.0] * 9
+    for i in reversed(range(9)):
+        total = b[i]
+        for j in range(i + 1, 9):
+            total = total - a[i, j] * x[j]
+        x[i] = total / a[i, i]
+    return sum(v * v for v in x)
+
+
+def cholesky_in_lists(a: Any) -> Any:
+    factor = [[0.0] * 16 for _ in range(16)]
+    for j in range(16):
+        total = a[j, j]
+        for k in range(j):
+            total = total - factor[j][k] ** 2
+        factor[j][j] = np.sqrt(total)
+        for i in range(j + 1, 16):
+            total = a[i, j]
+            for k in range(j):
+                total = total - factor[i][k] * factor[j][k]
+            factor[i][j] = total / factor[j][j]
+    return sum(sum(row[: i + 1]) for i, row in enumerate(factor))
+
+
+def elimination(a: Any) -> Any:
+    """The last rows are too short for loops of their own."""
+    a = a.copy()
+    for k in range(9):
+        for i in range(k + 1, 9):
+            a[i, k] = a[i, k] / a[k, k]
+            for j in range(k + 1, 9):
+                a[i, j] -= a[i, k] * a[k, j]
+    return np.sum(a * a)
+
+
+def orthogonal(a: Any) -> Any:
+    found: list[Any] = []
+    for i in range(9):
+        v = a[:, i]
+        for q in found:
+            v = v - np.sum(q * v) * q
+        found.append(v / np.sqrt(np.sum(v * v)))
+    return sum(np.sum(q * q * q) for q in found)
+
+
+def pairs(p: Any) -> Any:
+    energy = 0.0
+    for i in range(9):
+        for j in range(i + 1, 9):
+            d = p[i] - p[j]
+            energy = energy + 1.0 / np.sqrt(np.sum(d * d) + 0.1)
+    return energy
+
+
+def edges(x: Any) -> Any:
+    """What is read follows no rule; the operations do."""
+    picks = np.random.default_rng(7).integers(0, 9, (60, 2)).tolist()
+    energy = 0.0
+    for i, j in picks:
+        energy = energy + np.tanh(x[i] - x[j]) * x[j]
+    return energy
+
+
+def bubble_sort(x: Any) -> Any:
+    v = [x[i] for i in range(9)]
+    for i in range(9):
+        for j in range(8 - i):
+            v[j], v[j + 1] = np.minimum(v[j], v[j + 1]), np.maximum(v[j], v[j + 1])
+    return sum((i + 1.0) * a for i, a in enumerate(v))
+
+
 draws = np.random.default_rng(4)
 square = draws.normal(size=(9, 9)) * 0.2 + np.eye(9) * 2
 CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
@@ -137,10 +220,18 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
     "logistic map": (logistic_map, (np.float64(0.3), np.float64(3.1)), 12),
     "fibonacci": (fibonacci, (np.float64(0.3), np.float64(0.2)), 12),
     "triangular solve": (triangular_solve, (square, draws.normal(size=9)), 40),
-    "cholesky": (cholesky, (np.cov(draws.normal(size=(16, 40))), draws.normal(size=(16, 16))), 300),
+    "cholesky": (cholesky, (np.cov(draws.normal(size=(16, 40))), draws.normal(size=(16, 16))), 33),
     "recurrent": (recurrent, (draws.normal(size=(3, 3)) * 0.3, draws.normal(size=(7, 3))), 40),
     "stencil": (stencil, (draws.normal(size=9) * 0.5,), 16),
     "heat in lists": (heat_in_lists, (draws.normal(size=10) * 0.5,), 40),
+    "triangular in lists": (triangular_in_lists, (square, draws.normal(size=9)), 6),
+    "back substitution": (back_substitution, (square, draws.normal(size=9)), 6),
+    "cholesky in lists": (cholesky_in_lists, (np.cov(draws.normal(size=(16, 40))),), 12),
+    "elimination": (elimination, (square,), 27),
+    "orthogonal": (orthogonal, (square,), 16),
+    "pairs": (pairs, (draws.normal(size=(9, 3)),), 14),
+    "edges": (edges, (draws.normal(size=9),), 4),
+    "bubble sort": (bubble_sort, (draws.normal(size=9),), 22),
     "runge kutta": (runge_kutta, (draws.normal(size=3), draws.normal(size=3)), 60),
 }
 each = pytest.mark.parametrize("name", CASES)
