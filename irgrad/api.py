@@ -236,8 +236,8 @@ class CompiledFunction:
         places: list[tuple[int, int | None]] = [(place, None) for place in range(len(types))]
         if gradient and chosen.wanted is not None:
             first = len(types) - len(chosen.wanted)
-            # The gradient of a Python float is one, as the argument is.
-            plain[first:] = [call.leaves[i].weak is float for i in chosen.wanted]
+            # The gradient of a Python number is one, as the argument is.
+            plain[first:] = [call.leaves[i].weak in (float, complex) for i in chosen.wanted]
             results = {leaf: first + place for place, leaf in enumerate(chosen.wanted)}
             places[first:] = [
                 (results[leaf], element)

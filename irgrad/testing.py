@@ -59,7 +59,8 @@ def check_grads(
 ) -> None:
     """Check the derivatives of ``fun`` at ``args`` against central differences.
 
-    args: a tuple of pytrees; leaves that are no floating-point numbers are held fixed.
+    args: a tuple of pytrees; leaves that are no floating-point numbers are held fixed. Of complex
+    ones the real and the imaginary part are moved.
     order: up to which order; 2 checks derivatives of derivatives, in every mix of ``modes``.
     modes: "rev" for the pullback, "fwd" for the pushforward; with both, also that each is the
     other's transpose.
@@ -105,21 +106,29 @@ def _tolerance(value: Any) -> float:
     return _TOLERANCES.get(np.asarray(value).dtype, 2e-3)
 
 
-def _is_float(leaf: Any) -> bool:
-    return np.asarray(leaf).dtype.kind == "f"
+def _kind(leaf: Any) -> str:
+    return np.asarray(leaf).dtype.kind
+
+
+def _real_parts(leaf: Any, is_complex: bool) -> list[Any]:
+    return [np.real(leaf), np.imag(leaf)] if is_complex else [leaf]
+
+
+def _part_names(name: str, is_complex: bool) -> list[str]:
+    return [f"{name}.real", f"{name}.imag"] if is_complex else [name]
 
 
 def _flattened(fun: Callable[..., Any], args: Sequence[Any]) -> _Flat:
-    """Return ``fun`` as a function of its floating-point leaves.
+    """Return ``fun`` as a function of its floating-point leaves, complex ones as two.
 
     Raises: ArgumentError where there is none, among the arguments or among the results.
     """
     if not isinstance(args, tuple | list):
         raise ArgumentError("args is no tuple", remedy="pass the arguments as a tuple: (x,)")
     leaves, structure = flatten(tuple(args))
-    places = [i for i, leaf in enumerate(leaves) if _is_float(leaf)]
+    places = {i: _kind(leaf) == "c" for i, leaf in enumerate(leaves) if _kind(leaf) in "fc"}
     results, result_structure = flatten(fun(*args))
-    kept = [i for i, leaf in enumerate(results) if _is_float(leaf)]
+    kept = {i: _kind(leaf) == "c" for i, leaf in enumerate(results) if _kind(leaf) in "fc"}
     if not places or not kept:
         raise ArgumentError(
             "there is nothing to differentiate: no floating-point "
@@ -129,16 +138,21 @@ def _flattened(fun: Callable[..., Any], args: Sequence[Any]) -> _Flat:
 
     def function(*points: Any) -> Arrays:
         own = list(leaves)
-        for place, point in zip(places, points, strict=True):
-            own[place] = point
+        given = iter(points)
+        for place, is_complex in places.items():
+            own[place] = next(given) + 1j * next(given) if is_complex else next(given)
         found, _ = flatten(fun(*optree.tree_unflatten(structure, own)))
-        return [found[i] for i in kept]
+        return [part for i, c in kept.items() for part in _real_parts(found[i], c)]
 
     return _Flat(
         function,
-        [leaves[i] for i in places],
-        [leaf_name(structure, i, "args") for i in places],
-        [leaf_name(result_structure, i, "result") for i in kept],
+        [part for i, c in places.items() for part in _real_parts(leaves[i], c)],
+        [n for i, c in places.items() for n in _part_names(leaf_name(structure, i, "args"), c)],
+        [
+            n
+            for i, c in kept.items()
+            for n in _part_names(leaf_name(result_structure, i, "result"), c)
+        ],
     )
 
 

@@ -1,4 +1,4 @@
-"""Every block of docs/tutorial.md runs, in order, and prints what stands below it."""
+"""The blocks of docs/tutorial.md and docs/complex.md run, in order, and print what they say."""
 
 import contextlib
 import io
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-TUTORIAL = Path(__file__).resolve().parent.parent / "docs" / "tutorial.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+TUTORIAL = DOCS / "tutorial.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -45,6 +46,12 @@ def test_tutorial_prints_what_it_says(tmp_path, monkeypatch):
     assert len(blocks(text)) >= 20
     assert set(re.findall(r"^```(\w+)", text, re.MULTILINE)) == {"python", "text"}
     run(text, str(TUTORIAL))
+
+
+def test_page_on_complex_numbers_prints_what_it_says():
+    text = (DOCS / "complex.md").read_text(encoding="utf-8")
+    assert len(blocks(text)) >= 4
+    run(text, "complex.md")
 
 
 @pytest.mark.parametrize("printed", ["2\n", ""])

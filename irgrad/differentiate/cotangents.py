@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.ops.axes import shape_of
-from irgrad.ops.create import convert
+from irgrad.ops.complex_numbers import in_dtype
 from irgrad.ops.shape import broadcast, sum_to_shape
 from irgrad.ops.views import Into
 from irgrad.trace.tracer import Tracer
@@ -30,21 +30,21 @@ class Cotangent:
         """Add what one reader of ``primal`` contributes."""
         self.masked |= masked
         if isinstance(contribution, Into):
-            update = contribution.update
-            if update.dtype != primal.dtype:
-                update = convert(update, dtype=primal.dtype)
+            update = in_dtype(contribution.update, primal.dtype)
             self.parts.append(
                 Into(contribution.op, update, contribution.indices, contribution.params)
             )
             return
         if not isinstance(contribution, Tracer):
-            contribution = primal.lift(np.asarray(contribution, primal.dtype))
+            contribution = primal.lift(in_dtype(np.asarray(contribution), primal.dtype))
+        if primal.dtype.kind == "f":
+            # Re(cotangent * dx) is all that a real dx can change.
+            contribution = np.real(contribution)
         if shape_of(contribution) != shape_of(primal):
             contribution = sum_to_shape(contribution, shape_of(primal))
             if shape_of(contribution) != shape_of(primal):
                 contribution = broadcast(contribution, shape=shape_of(primal))
-        if contribution.dtype != primal.dtype:
-            contribution = convert(contribution, dtype=primal.dtype)
+        contribution = in_dtype(contribution, primal.dtype)
         self.whole = contribution if self.whole is None else self.whole + contribution
 
     def total(self, primal: Tracer) -> Tracer | None:

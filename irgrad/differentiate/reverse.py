@@ -24,6 +24,11 @@ from irgrad.ops.elementwise import divide, masked_product
 from irgrad.trace.trace import finished
 from irgrad.trace.tracer import Trace, Tracer
 
+REAL_REMEDY = (
+    "return its real part or np.abs of it; or, if the function is holomorphic, take "
+    "irgrad.grad(f, holomorphic=True)"
+)
+
 
 def pull_back(
     trace: Trace,
@@ -155,7 +160,7 @@ def _contributions(trace: Trace, node: Node, cotangent: Any, at_pole: bool) -> S
     results: Any = (
         tuple(None for _ in node.type) if isinstance(node.type, tuple) else Tracer(trace, node)
     )
-    guarded = at_pole and isinstance(op.lowering, Elementwise)
+    guarded = at_pole and isinstance(op.lowering, Elementwise) and not op.linear
     if op.pullback is not None:
         if isinstance(node.type, tuple):
             results = tuple(
@@ -204,7 +209,8 @@ def value_and_gradient(graph: Graph, inputs: Sequence[int], output: int = 0) -> 
     if kind.shape != () or kind.dtype.kind != "f":
         raise DifferentiationError(
             f"grad needs a function that returns one real number; this one returns {kind}",
-            remedy="sum or average it, or ask for a jacobian",
+            remedy=REAL_REMEDY if kind.dtype.kind == "c" else "sum or average it, or ask for a "
+            "jacobian",
             location=result.origin.location() if result.origin else None,
         )
     trace = extended(graph)

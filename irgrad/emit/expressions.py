@@ -18,6 +18,7 @@ from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
 
 _PLACES = ("x", "y", "z")
+_ARITHMETIC = ("x + y", "x - y", "x * y")
 
 
 def size_text(dim: Dim) -> str:
@@ -33,7 +34,8 @@ def literal(value: Any, dtype: np.dtype) -> str:
     if dtype.kind in "iu":
         return str(int(value)) if dtype == np.int64 else f"np.{dtype.name}({int(value)})"
     if dtype.kind == "c":
-        return f"np.{dtype.name}({complex(value)!r})"
+        text = _complex_text(complex(value))
+        return text if dtype == np.complex128 else f"np.{dtype.name}({text})"
     text = _float_text(float(value))
     return text if dtype == np.float64 else f"np.{dtype.name}({text})"
 
@@ -44,6 +46,13 @@ def _float_text(value: float) -> str:
     if np.isinf(value):
         return "np.inf" if value > 0 else "-np.inf"
     return repr(value)
+
+
+def _complex_text(value: complex) -> str:
+    text = repr(value)
+    # Python has no literal of 1 - 0j, nor of an infinite part.
+    exact = "n" not in text and repr(ast.literal_eval(text)) == text
+    return text if exact else f"complex({_float_text(value.real)}, {_float_text(value.imag)})"
 
 
 class Printer:
@@ -73,8 +82,8 @@ class Printer:
         raise InternalError(f"no expression: {expression!r}")
 
     def _applied(self, expression: loops.Apply) -> ast.expr:
-        operands = [self.tree(operand) for operand in expression.operands]
         template = expression.template
+        operands = [self.tree(operand) for operand in _real_beside_complex(expression)]
         if expression.vector_math is not None:
             kernel = vector_math.kernel(expression.vector_math, expression.dtype.name)
             if kernel is not None:
@@ -94,6 +103,23 @@ class Printer:
             return [f"{name} *= {self.text(expression)}"]
         target = _parsed(name)
         return [f"{name} = {ast.unparse(substituted(template, [target, self.tree(expression)]))}"]
+
+
+def _real_beside_complex(expression: loops.Apply) -> list[Any]:
+    """Return operands, one that is real though of a complex type without its conversion.
+
+    Beside the other operand, Python and numba make it complex themselves.
+    """
+    operands = list(expression.operands)
+    if expression.dtype == np.complex128 and expression.template in _ARITHMETIC:
+        for place, operand in enumerate(operands):
+            if isinstance(operand, loops.Apply) and operand.template == "np.complex128(x)":
+                operands[place] = operand.operands[0]
+                break
+            if isinstance(operand, loops.Literal) and operand.value.imag == 0:
+                operands[place] = loops.Literal(operand.value.real, np.dtype(np.float64))
+                break
+    return operands
 
 
 def _size_tree(size: loops.SizeValue) -> ast.expr:

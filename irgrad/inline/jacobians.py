@@ -12,7 +12,7 @@ from irgrad.errors import DifferentiationError
 from irgrad.inline.batch_rules import Batch, replay
 from irgrad.inline.forward import Pushforward
 from irgrad.inline.leaves import leaf_name, placeholder, tangent_type, zeros
-from irgrad.inline.reverse import Run, cotangents, run
+from irgrad.inline.reverse import Run, check_holomorphic, cotangents, run
 from irgrad.ir import dims
 from irgrad.ir.dims import Dim
 from irgrad.ir.types import ArrayType
@@ -32,11 +32,15 @@ def inline_jacobian(
     kwargs: dict[str, Any],
     mode: str = "auto",
     has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> Any:
     """Return the Jacobian of ``function`` at traced arguments, recorded in their trace.
 
     mode: "reverse", "forward", or "auto" for the one that needs fewer directions.
     The result has the structure of the value, and in each leaf that of the argument.
+
+    Without ``holomorphic``, in reverse the results must be real, forward the arguments: a matrix
+    of complex numbers is no derivative of both by both.
 
     Raises: DifferentiationError for integer arguments or results.
     """
@@ -49,7 +53,12 @@ def inline_jacobian(
                 remedy="return other results by has_aux=True",
                 location=location_here(),
             )
-    blocks = _by_rows(done) if _picked(mode, done) == "reverse" else _by_columns(done)
+    if holomorphic:
+        check_holomorphic(done, "jacobian")
+    rows_first = _picked(mode, done) == "reverse"
+    if not holomorphic:
+        _check_real(done.outputs if rows_first else done.wanted, rows_first)
+    blocks = _by_rows(done) if rows_first else _by_columns(done)
     one = not isinstance(argnums, Sequence)
     rows = []
     for row in blocks:
@@ -59,10 +68,30 @@ def inline_jacobian(
     return (result, done.aux) if has_aux else result
 
 
+def _check_real(tracers: Sequence[Tracer], rows_first: bool) -> None:
+    for tracer in tracers:
+        if tracer.dtype.kind == "c":
+            raise DifferentiationError(
+                f"a jacobian {'in reverse' if rows_first else 'forward'} needs real "
+                f"{'results' if rows_first else 'arguments'}, and one is {tracer.type}",
+                remedy="give holomorphic=True if the function is holomorphic; else return or take "
+                "real and imaginary parts, or use "
+                + ("jacfwd if the arguments are real" if rows_first else
+                   "jacrev if the results are real"),
+                location=location_here(),
+            )
+
+
 def _picked(mode: str, done: Run) -> str:
     """Return the mode that needs fewer directions, by the sizes of the first call."""
     if mode != "auto":
         return mode
+    of_complex, by_complex = (
+        any(tracer.dtype.kind == "c" for tracer in tracers)
+        for tracers in (done.outputs, done.wanted)
+    )
+    if of_complex != by_complex:
+        return "forward" if of_complex else "reverse"
     assumptions = done.trace.assumptions
     sizes = {**dict.fromkeys(assumptions.loops, 0), **assumptions.hints}
     results, arguments = (
@@ -140,10 +169,11 @@ def inline_hessian(
     argnums: int | Sequence[int],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
+    holomorphic: bool = False,
 ) -> Any:
     """Return the Jacobian, forward, of the Jacobian, in reverse."""
 
     def slope(*inner: Any, **options: Any) -> Any:
-        return inline_jacobian(function, argnums, inner, options, "reverse")
+        return inline_jacobian(function, argnums, inner, options, "reverse", False, holomorphic)
 
-    return inline_jacobian(slope, argnums, args, kwargs, "forward")
+    return inline_jacobian(slope, argnums, args, kwargs, "forward", False, holomorphic)

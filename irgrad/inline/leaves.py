@@ -131,6 +131,13 @@ def matched(
                 remedy=f"give the {word} the same shape",
                 location=location_here(),
             )
+        if tracer.dtype.kind == "c" and wanted.dtype.kind != "c":
+            raise ArgumentError(
+                f"{word} {leaf_name(structure, position, '')} is {tracer.type}, and what it "
+                f"belongs to is {type}",
+                remedy=f"give a real {word} of a real value",
+                location=location_here(),
+            )
         if tracer.dtype != wanted.dtype or tracer.weak:
             tracer = Tracer(trace, trace.record(convert, (tracer.node,), {"dtype": wanted.dtype}))
         if tracer.type.shape != type.shape:  # equal, but spelled in other symbols

@@ -10,7 +10,7 @@ import optree
 
 from irgrad.arguments import flatten
 from irgrad.differentiate.context import depending_on
-from irgrad.differentiate.reverse import pull_back
+from irgrad.differentiate.reverse import REAL_REMEDY, pull_back
 from irgrad.errors import ArgumentError, DifferentiationError, GradientWarning
 from irgrad.inline.leaves import (
     added,
@@ -135,23 +135,29 @@ def inline_value_and_grad(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> tuple[Any, Any]:
     """Return value and gradient of ``function`` at traced arguments, recorded in their trace.
 
     The value is a pair with ``has_aux``.
 
-    Raises: DifferentiationError where the function returns no single real number.
+    Raises: DifferentiationError where the function returns no single real number, or, if it is
+    said to be holomorphic, no complex one of complex arguments.
     """
     done = run(function, argnums, args, kwargs, "grad", has_aux)
     result = done.outputs[0] if len(done.outputs) == 1 else None
-    if result is None or result.type.shape or result.type.dtype.kind != "f":
+    if holomorphic:
+        check_holomorphic(done, "grad")
+    if result is None or result.type.shape or result.type.dtype.kind != "fc"[holomorphic]:
         kinds = ", ".join(
             f"{leaf_name(done.structure, i, 'result')} {output.type}"
             for i, output in enumerate(done.outputs)
         )
         raise DifferentiationError(
-            f"grad needs a function that returns one real number; this one returns {kinds or None}",
-            remedy="sum or average it, return other results by has_aux=True, or ask for a jacobian",
+            f"grad needs a function that returns one {'complex' if holomorphic else 'real'} "
+            f"number; this one returns {kinds or None}",
+            remedy=REAL_REMEDY if result is not None and result.type.dtype.kind == "c"
+            else "sum or average it, return other results by has_aux=True, or ask for a jacobian",
             location=_line_of(result) or location_here(),
         )
     one = Tracer(done.trace, done.trace.scalar(1.0, result.dtype))
@@ -162,6 +168,22 @@ def inline_value_and_grad(
     gradients = done.in_structure(cotangents(done, [one]))
     value = (done.value, done.aux) if has_aux else done.value
     return value, gradients if isinstance(argnums, Sequence) else gradients[0]
+
+
+def check_holomorphic(done: Run, purpose: str) -> None:
+    """Check that a function said to be holomorphic takes and returns complex numbers.
+
+    Raises: DifferentiationError.
+    """
+    for word, tracers in (("an argument", done.wanted), ("a result", done.outputs)):
+        for tracer in tracers:
+            if tracer.dtype.kind != "c":
+                raise DifferentiationError(
+                    f"{purpose} with holomorphic=True is for complex functions of complex "
+                    f"numbers; {word} is {tracer.type}",
+                    remedy="make it complex with .astype(complex), or leave holomorphic out",
+                    location=_line_of(tracer) or location_here(),
+                )
 
 
 def _line_of(result: Tracer | None) -> Any:

@@ -19,7 +19,7 @@ from irgrad.ops.views import Into, strided, strided_add
 def as_data(data: Any) -> Any:
     """Return a copy of ``data`` as a ``Value`` holds it: a float, a NumPy scalar, an ndarray.
 
-    Raises: ArgumentError where ``data`` holds no real numbers.
+    Raises: ArgumentError where ``data`` holds no numbers.
     """
     if isinstance(data, Operand):
         raise ArgumentError(
@@ -28,9 +28,9 @@ def as_data(data: Any) -> Any:
     if isinstance(data, bool | int):
         return float(data)
     array = np.array(data)
-    if array.dtype.kind not in "buif":
+    if array.dtype.kind not in "buifc":
         raise ArgumentError(
-            f"a Value holds real numbers, not {array.dtype}",
+            f"a Value holds numbers, not {array.dtype}",
             remedy="pass a number, or something NumPy makes an array of numbers of",
         )
     return plain(array)
@@ -46,15 +46,24 @@ def plain(result: Any) -> Any:
 
 
 def inexact(data: Any) -> bool:
-    """Tell whether derivatives by ``data`` exist: whether it is of floating point."""
-    return isinstance(data, float) or getattr(data, "dtype", np.dtype(bool)).kind == "f"
+    """Tell whether derivatives by ``data`` exist: whether it is of floating point, or complex."""
+    return isinstance(data, float) or getattr(data, "dtype", np.dtype(bool)).kind in "fc"
 
 
 def settled(data: Any, gradient: Any) -> Any:
-    """Return a copy of ``gradient`` with the dtype and the shape of ``data``."""
+    """Return a copy of ``gradient`` with the dtype and the shape of ``data``.
+
+    Of a real number's cotangent only the real part counts.
+    """
+    gradient = _fitting(data, gradient)
     if isinstance(data, np.ndarray):
         return np.array(np.broadcast_to(gradient, data.shape), data.dtype)
     return data.dtype.type(gradient) if isinstance(data, np.generic) else float(gradient)
+
+
+def _fitting(data: Any, gradient: Any) -> Any:
+    """Return the part of a gradient that counts: of real data the real part."""
+    return gradient if np.iscomplexobj(data) else np.real(gradient)
 
 
 def pull(value: Any, masked: bool) -> None:
@@ -129,6 +138,7 @@ def _add(operand: Any, contribution: Any) -> None:
     if isinstance(contribution, Into):
         operand._grad = _added_into(operand.grad, contribution)
         return
+    contribution = _fitting(data, contribution)
     shape = np.shape(data)
     if np.shape(contribution) != shape:
         contribution = sum_to_shape(np.asarray(contribution), shape)

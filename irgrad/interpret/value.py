@@ -75,7 +75,7 @@ class Value(NumPyOperand):
     def __init__(self, data: Any, label: str = "") -> None:
         """Make a leaf that holds a copy of ``data``: a number or anything NumPy makes an array of.
 
-        Raises: ArgumentError where ``data`` holds no real numbers.
+        Raises: ArgumentError where ``data`` holds no numbers.
         """
         self.data = data if type(data) is float else as_data(data)
         self.label = label
@@ -258,10 +258,11 @@ class Value(NumPyOperand):
         Raises: DifferentiationError where this value is no real scalar, or was computed from a
         ``Value`` of whole numbers.
         """
-        if self.shape != () or not inexact(self.data):
+        if self.shape != () or not inexact(self.data) or self.dtype.kind == "c":
             raise DifferentiationError(
                 f"backward needs one real number to start from; this value is {self.type}",
-                remedy="sum or average it first: np.sum(v).backward()",
+                remedy="sum or average it first, and take a real part of complex numbers: "
+                "np.sum(v).real.backward()",
             )
         order = self._order()
         before = [(v, v._grad) for v in order if type(v._grad) is not float or v._grad]

@@ -29,16 +29,19 @@ class Elementwise:
 
     ``vector_math`` names the kernel of the vector-math library that computes it in loops.
     ``literal_x`` and ``literal_y`` are simpler expressions for where that operand is a number
-    known to be no NaN.
+    known to be no NaN; ``complex_numbers`` is the expression for a complex result, if another.
     """
 
     expression: str
     vector_math: str | None = None
     literal_x: str | None = None
     literal_y: str | None = None
+    complex_numbers: str | None = None
 
-    def expression_for(self, operands: Sequence[float | None]) -> str:
-        """Return the expression; ``operands`` are the numbers of those that are known."""
+    def expression_for(self, operands: Sequence[float | None], dtype: np.dtype) -> str:
+        """Return the expression of a ``dtype``; ``operands`` are the numbers that are known."""
+        if dtype.kind == "c" and self.complex_numbers is not None:
+            return self.complex_numbers
         known = [operand is not None and operand == operand for operand in operands]
         if len(known) == 2 and known[1] and self.literal_y is not None:
             return self.literal_y
@@ -155,6 +158,8 @@ class Op:
     spellings: tuple[str, ...] = ()
     reference: str = ""
     convention: str = ""
+    linear: bool = False
+    """Linear over the reals: no partial is infinite, so what it flows from needs no masking."""
     unbounded: bool = False
     """Partials may be infinite or NaN where the op's own cotangent is zero (log, sqrt, divide)."""
     selects: bool = False

@@ -14,6 +14,7 @@ from irgrad.ops.scipy_ufuncs import scipy_elementwise, scipy_spelling
 order_alone = elementwise(
     lambda v: np.positive(v),
     name="order_of_bessel_function",
+    real_only=True,
     emit="x",
     promote=lambda dtypes: (dtypes[0], dtypes[0]),
     nondiff="Bessel functions are differentiated by their argument, not by their order",

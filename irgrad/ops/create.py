@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import InternalError
+from irgrad.errors import InternalError, UnsupportedCallError
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.op import Elementwise, Op, Operand, Sample, Source, View
 from irgrad.ir.types import ArrayType
@@ -99,11 +99,20 @@ def _convert(x: Any, *, dtype: np.dtype) -> Any:
     return np.asarray(x).astype(dtype)[()]
 
 
+def _converted_type(x: ArrayType, *, dtype: np.dtype) -> ArrayType:
+    target = np.dtype(dtype)
+    if x.dtype.kind == "c" and target.kind not in "cb":
+        raise UnsupportedCallError(
+            f"{x} has no {target} of its own", remedy="take z.real, z.imag or np.abs(z)"
+        )
+    return x.with_dtype(target)
+
+
 convert = declare(
     Op(
         name="convert",
         evaluate=_convert,
-        infer=lambda x, *, dtype: x.with_dtype(np.dtype(dtype)),
+        infer=_converted_type,
         lowering=Elementwise("x"),
         pullback=lambda cotangent, out, x, *, dtype: (cotangent,),
         samples=(

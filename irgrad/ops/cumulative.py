@@ -12,7 +12,7 @@ from irgrad.ir.op import Kernel, Op, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, normalized_axis, shape_of
 from irgrad.ops.create import convert, counting
-from irgrad.ops.declare import real, ufunc_promotion
+from irgrad.ops.declare import real, real_numbers, ufunc_promotion
 from irgrad.ops.index import gather
 from irgrad.ops.registry import REDUCERS, declare, spelling
 from irgrad.ops.shape import reshape
@@ -212,7 +212,7 @@ def _running_argument(name: str, word: str, compare: str, worse: np.ufunc) -> Op
         Op(
             name=name,
             evaluate=evaluate,
-            infer=lambda x: x.with_dtype(np.dtype(np.int64)),
+            infer=real_numbers(lambda x: x.with_dtype(np.dtype(np.int64)), name),
             lowering=Kernel(name, source),
             nondifferentiable="a position is piecewise constant",
             samples=(

@@ -26,6 +26,11 @@ def real(low: float, high: float, shape: tuple[int, ...] = (3, 4), seed: int = 0
     return shuffled.reshape(shape)
 
 
+def complex_values(shape: tuple[int, ...] = (3, 4), seed: int = 0) -> np.ndarray:
+    """Return a complex128 sample of all four quadrants."""
+    return real(-2, 2.1, shape, seed) + 1j * real(-1.5, 1.7, shape, seed + 1)
+
+
 @cache
 def _shuffled(count: int, seed: int) -> np.ndarray:
     """Return an order; hundreds of samples ask for it while irgrad is imported."""
@@ -68,6 +73,21 @@ def ufunc_promotion(ufunc: np.ufunc) -> Callable[[Sequence[Any]], tuple[np.dtype
     return lambda dtypes: resolve(tuple(dtypes))
 
 
+def real_numbers(infer: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Return the type rule of an op that refuses complex operands."""
+
+    def checked(*types: ArrayType, **params: Any) -> Any:
+        for type in types:
+            if type.dtype.kind == "c":
+                raise UnsupportedCallError(
+                    f"{name} is for real numbers, and this is {type}",
+                    remedy="use np.abs(z), z.real or z.imag",
+                )
+        return infer(*types, **params)
+
+    return checked
+
+
 def elementwise(
     function: Callable[..., Any],
     *,
@@ -76,14 +96,17 @@ def elementwise(
     vector_math: str | None = None,
     literal_x: str | None = None,
     literal_y: str | None = None,
+    complex_emit: str | None = None,
     partials: Callable[..., tuple[Any, ...]] | None = None,
     pullback: Callable[..., tuple[Any, ...]] | None = None,
     nondiff: str = "",
     samples: tuple[Sample, ...] = (),
     ref: str = "",
     convention: str = "",
+    linear: bool = False,
     unbounded: bool = False,
     selects: bool = False,
+    real_only: bool = False,
     promote: Callable[[Sequence[Any]], tuple[np.dtype, ...]] | None = None,
     result: np.dtype | None = None,
     spellings: tuple[str, ...] | None = None,
@@ -92,7 +115,9 @@ def elementwise(
 
     ``function`` evaluates it: a NumPy ufunc, whose spelling and dtypes the op then takes over, or
     a function with a dtype rule in ``promote`` (operand dtypes, then the result's).
-    ``emit`` is the expression of one element over ``x``, ``y``, ``z``.
+    ``emit`` is the expression of one element over ``x``, ``y``, ``z``; ``complex_emit`` that of a
+    complex one, where numba compiles ``emit`` to something else. ``real_only`` ops refuse complex
+    operands, which NumPy orders by real part first.
     """
     ufunc = function if isinstance(function, np.ufunc) else None
     op_name = name or function.__name__
@@ -122,8 +147,8 @@ def elementwise(
         Op(
             name=op_name,
             evaluate=function,
-            infer=infer,
-            lowering=Elementwise(emit, vector_math, literal_x, literal_y),
+            infer=real_numbers(infer, op_name) if real_only else infer,
+            lowering=Elementwise(emit, vector_math, literal_x, literal_y, complex_emit),
             partials=partials,
             pullback=pullback,
             nondifferentiable=nondiff,
@@ -132,6 +157,7 @@ def elementwise(
             spellings=spellings or ((f"np.{ufunc.__name__}",) if ufunc is not None else ()),
             reference=ref,
             convention=convention,
+            linear=linear,
             unbounded=unbounded,
             selects=selects,
         )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.op import Op, Sample
-from irgrad.ops.declare import binary, elementwise, real, unary
+from irgrad.ops.declare import binary, complex_values, elementwise, real, unary
 
 add = elementwise(
     np.add,
@@ -30,6 +30,7 @@ multiply = elementwise(
 divide = elementwise(
     np.divide,
     emit="x / y",
+    complex_emit="np.divide(x, y)",  # the operator raises where y is 0
     pullback=lambda cotangent, out, x, y: (cotangent / y, -cotangent * (out / y)),
     samples=binary((-2, 2), (0.5, 3)),
     unbounded=True,
@@ -48,7 +49,7 @@ def _power_pullback(cotangent: Any, out: Any, x: Any, y: Any) -> tuple[Any, Any]
     """
     still = y == 0
     by_x = np.where(still, 0.0, y * x ** np.where(still, 1.0, y - 1.0))
-    at_zero = (x == 0) & (y >= 0)
+    at_zero = (x == 0) & (np.real(y) >= 0)
     by_y = np.where(at_zero, 0.0, out * np.log(np.where(at_zero, 1.0, x)))
     return cotangent * by_x, cotangent * by_y
 
@@ -56,6 +57,7 @@ def _power_pullback(cotangent: Any, out: Any, x: Any, y: Any) -> tuple[Any, Any]
 power = elementwise(
     np.power,
     emit="x ** y",
+    complex_emit="x ** y if x != 0.0 or y.real <= 0.0 else x",
     vector_math="pow",
     pullback=_power_pullback,
     samples=(
@@ -79,12 +81,13 @@ sqrt = elementwise(
 absolute = elementwise(
     np.absolute,
     emit="abs(x)",
-    partials=lambda out, x: (np.sign(x),),
-    samples=(*unary(0.2, 2), *unary(-2, -0.2)),
+    partials=lambda out, x: (np.conj(np.sign(x)),),
+    samples=(*unary(0.2, 2), *unary(-2, -0.2), Sample((complex_values(),))),
     convention="0 at 0",
 )
 sign = elementwise(
     np.sign,
+    real_only=True,
     emit="np.sign(x)",
     partials=lambda out, x: (0.0,),
     samples=(Sample((np.array([-2.0, -0.5, 0.25, 3.0]),)),),
@@ -171,6 +174,7 @@ def _winning(x: Any, y: Any) -> Any:
 
 winning = elementwise(
     _winning,
+    real_only=True,
     name="winning",
     emit="0.5 * (x > y) + 0.5 * (x >= y)",
     promote=lambda dtypes: tuple(np.maximum.resolve_dtypes((*dtypes, None))),
@@ -185,6 +189,7 @@ winning = elementwise(
 
 maximum = elementwise(
     np.maximum,
+    real_only=True,
     # A NaN on either side wins, as in NumPy.
     emit="x if (x >= y) | (x != x) else y",
     literal_x="x if y < x else y",
@@ -199,6 +204,7 @@ maximum = elementwise(
 )
 minimum = elementwise(
     np.minimum,
+    real_only=True,
     emit="x if (x <= y) | (x != x) else y",
     literal_x="x if y > x else y",
     literal_y="y if x > y else x",
@@ -231,6 +237,7 @@ def _logistic(x: Any) -> Any:
 
 logistic = elementwise(
     _logistic,
+    real_only=True,
     name="logistic",
     emit="1.0 / (1.0 + np.exp(-x))",
     vector_math="logistic",
@@ -247,6 +254,7 @@ def _softplus(x: Any) -> Any:
 
 softplus = elementwise(
     _softplus,
+    real_only=True,
     name="softplus",
     emit="np.logaddexp(0.0, x)",
     vector_math="softplus",
@@ -310,19 +318,19 @@ not_equal = elementwise(
     samples=binary((-2, 2), (-2, 2)),
 )  # fmt: skip
 less = elementwise(
-    np.less, emit="x < y", nondiff="a comparison is piecewise constant",
+    np.less, real_only=True, emit="x < y", nondiff="a comparison is piecewise constant",
     samples=binary((-2, 2), (-2, 2)),
 )  # fmt: skip
 less_equal = elementwise(
-    np.less_equal, emit="x <= y", nondiff="a comparison is piecewise constant",
+    np.less_equal, real_only=True, emit="x <= y", nondiff="a comparison is piecewise constant",
     samples=binary((-2, 2), (-2, 2)),
 )  # fmt: skip
 greater = elementwise(
-    np.greater, emit="x > y", nondiff="a comparison is piecewise constant",
+    np.greater, real_only=True, emit="x > y", nondiff="a comparison is piecewise constant",
     samples=binary((-2, 2), (-2, 2)),
 )  # fmt: skip
 greater_equal = elementwise(
-    np.greater_equal, emit="x >= y", nondiff="a comparison is piecewise constant",
+    np.greater_equal, real_only=True, emit="x >= y", nondiff="a comparison is piecewise constant",
     samples=binary((-2, 2), (-2, 2)),
 )  # fmt: skip
 

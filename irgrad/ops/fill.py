@@ -8,10 +8,11 @@ import numpy as np
 
 from irgrad.errors import UnsupportedCallError
 from irgrad.ops.axes import as_shape, dtype_of, shape_of
+from irgrad.ops.complex_numbers import cast
 from irgrad.ops.create import convert, full
 from irgrad.ops.elementwise import invert, logical_not, power, select, square
 from irgrad.ops.outputs import delivered
-from irgrad.ops.registry import METHODS, UFUNCS, spelling
+from irgrad.ops.registry import UFUNCS, spelling
 
 
 def _filled(x: Any, value: Any, dtype: Any, shape: Any) -> Any:
@@ -55,7 +56,7 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", sub
 def _astype(x: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
             copy: bool = True) -> Any:  # fmt: skip
     target = np.dtype(dtype)
-    return convert(x, dtype=target) if dtype_of(x) != target or x.weak else x.copy()
+    return cast(x, target) if dtype_of(x) != target or x.weak else x.copy()
 
 
 @spelling(np.copy, method="copy")
@@ -83,20 +84,20 @@ UFUNCS[np.invert] = _invert
 
 
 def _power(x: Any, y: Any) -> Any:
-    """Return ``x ** y``; whole powers of a real array become products."""
+    """Return ``x ** y``; whole powers of an array become products."""
     if type(y) in (int, float) and getattr(x, "weak", 1) is None:
         kind = dtype_of(x).kind
-        if y == 2 and (kind == "f" or (kind in "iu" and isinstance(y, int))):
+        if y == 2 and (kind in "fc" or (kind in "iu" and isinstance(y, int))):
             return square(x)
-        if kind == "f" and y == 1:
+        if kind in "fc" and y == 1:
             return x * 1
-        if kind == "f" and y == 0.5:
+        if kind in "fc" and y == 0.5:
             return np.sqrt(x)
-        if kind == "f" and y == 3:
+        if kind in "fc" and y == 3:
             return x * square(x)
-        if kind == "f" and y == 4:
+        if kind in "fc" and y == 4:
             return square(square(x))
-        if kind == "f" and y == -1:
+        if kind in "fc" and y == -1:
             return 1 / x
     return power(x, y)
 
@@ -115,15 +116,6 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min:
     if high is not None:
         a = select(a > high, high, a)
     return delivered(a, out, "np.clip")
-
-
-@spelling(np.conjugate, method="conjugate")
-def _conjugate(x: Any) -> Any:
-    """Return a real number as it is; NumPy makes small integers of truth values."""
-    return convert(x, dtype=np.dtype(np.int8)) if dtype_of(x).kind == "b" else x
-
-
-METHODS["conj"] = _conjugate
 
 
 @spelling(method="fill")

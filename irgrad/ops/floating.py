@@ -12,7 +12,7 @@ from irgrad.ir.op import Kernel, Op, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, shape_of
 from irgrad.ops.create import convert
-from irgrad.ops.declare import binary, elementwise, real, ufunc_promotion, unary
+from irgrad.ops.declare import binary, elementwise, real, real_numbers, ufunc_promotion, unary
 from irgrad.ops.elementwise import logistic, power
 from irgrad.ops.registry import UFUNCS, declare, spelling
 from irgrad.ops.shape import reshape
@@ -55,13 +55,20 @@ rad2deg = elementwise(
 )  # fmt: skip
 UFUNCS[np.radians] = deg2rad
 UFUNCS[np.degrees] = rad2deg
+
+
+def _arcsinh_slope(x: Any) -> Any:
+    """Return ``1 / sqrt(1 + x²)``, which for reals must not overflow."""
+    return 1 / (np.sqrt(1 + x * x) if dtype_of(x).kind == "c" else np.hypot(1.0, x))
+
+
 arcsinh = elementwise(
     np.arcsinh, emit="np.arcsinh(x)", vector_math="asinh",
-    partials=lambda out, x: (1 / np.hypot(1.0, x),), samples=unary(-3, 3), ref="DLMF 4.38",
+    partials=lambda out, x: (_arcsinh_slope(x),), samples=unary(-3, 3), ref="DLMF 4.38",
 )  # fmt: skip
 arccosh = elementwise(
     np.arccosh, emit="np.arccosh(x)", vector_math="acosh",
-    partials=lambda out, x: (1 / np.sqrt((x - 1) * (x + 1)),),
+    partials=lambda out, x: (1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),),
     samples=unary(1.2, 4), ref="DLMF 4.38", unbounded=True,
 )  # fmt: skip
 arctanh = elementwise(
@@ -112,6 +119,7 @@ _EXTREME_SAMPLES = (
 )
 fmax = elementwise(
     np.fmax,
+    real_only=True,
     emit="x if (x >= y) | (y != y) else y",
     pullback=lambda cotangent, out, x, y: (
         _number_share(cotangent, x, y, x > y), _number_share(cotangent, y, x, y > x),
@@ -122,6 +130,7 @@ fmax = elementwise(
 )  # fmt: skip
 fmin = elementwise(
     np.fmin,
+    real_only=True,
     emit="x if (x <= y) | (y != y) else y",
     pullback=lambda cotangent, out, x, y: (
         _number_share(cotangent, x, y, x < y), _number_share(cotangent, y, x, y < x),
@@ -253,7 +262,7 @@ bessel_i = declare(
     Op(
         name="bessel_i",
         evaluate=_bessel,
-        infer=_float_type,
+        infer=real_numbers(_float_type, "i0"),
         lowering=Kernel("bessel_i", _BESSEL_KERNEL, ("order",)),
         pullback=_bessel_pullback,
         samples=(
@@ -335,7 +344,7 @@ frexp_exponent = declare(
     Op(
         name="frexp_exponent",
         evaluate=lambda x: np.frexp(x)[1],
-        infer=lambda x: x.with_dtype(np.dtype(np.int32)),
+        infer=real_numbers(lambda x: x.with_dtype(np.dtype(np.int32)), "frexp"),
         lowering=Kernel("frexp_exponent", _EXPONENT_KERNEL),
         nondifferentiable="an exponent is piecewise constant",
         samples=(
@@ -361,6 +370,9 @@ def _nan_to_num(
 ) -> Any:
     """Replace what is not finite; derivative 1 elsewhere, 0 there."""
     dtype = dtype_of(x)
+    if dtype.kind == "c":
+        parts = [np.nan_to_num(part, True, nan, posinf, neginf) for part in (x.real, x.imag)]
+        return parts[0] + 1j * parts[1]
     if dtype.kind != "f":
         return x
     largest = float(np.finfo(dtype).max)
@@ -377,31 +389,3 @@ def _isposinf(x: Any, out: Any = None) -> Any:
 @spelling(np.isneginf)
 def _isneginf(x: Any, out: Any = None) -> Any:
     return x == -np.inf
-
-
-@spelling(np.real)
-def _real(val: Any) -> Any:
-    return val
-
-
-@spelling(np.imag)
-def _imag(val: Any) -> Any:
-    return np.zeros_like(val)
-
-
-@spelling(np.angle)
-def _angle(z: Any, deg: bool = False) -> Any:
-    """Return the angle of a real number: 0 or π, with derivative 0."""
-    z = as_float(z)
-    angle = np.arctan2(np.zeros_like(z), z)
-    return angle * (180 / math.pi) if deg else angle
-
-
-@spelling(np.isreal)
-def _isreal(x: Any) -> Any:
-    return np.ones_like(x, dtype=bool)
-
-
-@spelling(np.iscomplex)
-def _iscomplex(x: Any) -> Any:
-    return np.zeros_like(x, dtype=bool)

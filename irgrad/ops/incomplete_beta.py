@@ -15,6 +15,7 @@ from irgrad.ops.scipy_ufuncs import scipy_elementwise, scipy_spelling
 parameter_alone = elementwise(
     lambda a: np.positive(a),
     name="parameter_of_betainc",
+    real_only=True,
     emit="x",
     promote=lambda dtypes: (dtypes[0], dtypes[0]),
     nondiff="the incomplete beta function is differentiated by its argument x, not by a and b",

@@ -8,6 +8,7 @@ import numpy as np
 
 from irgrad.errors import ShapeError
 from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
+from irgrad.ops.complex_numbers import part_dtype, squared_magnitude
 from irgrad.ops.create import convert
 from irgrad.ops.factorisations import singular_values
 from irgrad.ops.reduce import keep_axes
@@ -36,7 +37,7 @@ def of_vectors(x: Any, order: Any, axes: Axes) -> Any:
     limits, and the number of elements other than 0 for p = 0.
     """
     if order is None or order == 2:
-        return safe_sqrt(np.sum(np.square(x), axis=axes))
+        return safe_sqrt(np.sum(squared_magnitude(x), axis=axes))
     if isinstance(order, str):
         raise ShapeError(f"norm of order {order!r} of vectors", remedy="it is for matrices")
     if order == np.inf:
@@ -44,7 +45,7 @@ def of_vectors(x: Any, order: Any, axes: Axes) -> Any:
     if order == -np.inf:
         return np.min(np.abs(x), axis=axes)
     if order == 0:
-        return np.sum(x != 0, axis=axes).astype(dtype_of(x))
+        return np.sum(x != 0, axis=axes).astype(part_dtype(dtype_of(x)))
     if order == 1:
         return np.sum(np.abs(x), axis=axes)
     return _root(np.sum(np.abs(x) ** float(order), axis=axes), float(order))
@@ -53,7 +54,7 @@ def of_vectors(x: Any, order: Any, axes: Axes) -> Any:
 def of_matrices(x: Any, order: Any, rows: int, columns: int) -> Any:
     """Return the norms of the matrices that two axes hold."""
     if order in (None, "fro", "f"):
-        return safe_sqrt(np.sum(np.square(x), axis=(rows, columns)))
+        return safe_sqrt(np.sum(squared_magnitude(x), axis=(rows, columns)))
     if order in (2, -2, "nuc"):
         values = singular_values(np.moveaxis(x, (rows, columns), (-2, -1)))[1]
         if order == "nuc":

@@ -69,12 +69,12 @@ class NumPyOperand(Operand):
 
     @property
     def real(self) -> Any:
-        """The value itself: all are real."""
+        """The real part: a view of complex numbers, real ones themselves."""
         return FUNCTIONS[np.real](self)
 
     @property
     def imag(self) -> Any:
-        """Zeros."""
+        """The imaginary part: a view of complex numbers, zeros of real ones."""
         return FUNCTIONS[np.imag](self)
 
     def __add__(self, other: Any) -> Any:

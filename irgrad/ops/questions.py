@@ -8,7 +8,7 @@ import numpy as np
 
 from irgrad.ir.op import Operand
 from irgrad.ops.axes import dtype_of, promotion_kind
-from irgrad.ops.create import convert
+from irgrad.ops.complex_numbers import cast
 from irgrad.ops.registry import spelling
 
 
@@ -40,4 +40,4 @@ def _isrealobj(x: Any) -> bool:
 
 @spelling(np.astype)
 def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    return convert(x, dtype=np.dtype(dtype))
+    return cast(x, np.dtype(dtype))

@@ -15,7 +15,7 @@ from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
 from irgrad.ops.create import convert
 from irgrad.ops.cumulative import along_last, products_before
-from irgrad.ops.declare import real
+from irgrad.ops.declare import real, real_numbers
 from irgrad.ops.elementwise import select
 from irgrad.ops.outputs import delivered
 from irgrad.ops.registry import REDUCERS, declare, spelling
@@ -117,7 +117,7 @@ def _extreme(name: str, evaluate: Callable[..., Any], compare: str, worst: float
         Op(
             name=name,
             evaluate=lambda x, *, axes: evaluate(x, axis=axes),
-            infer=_nonempty_type,
+            infer=real_numbers(_nonempty_type, name),
             lowering=Reduction(f"y if (y {compare} x) | (y != y) else x", initial),
             pullback=_extreme_pullback,
             samples=(
@@ -191,7 +191,7 @@ def _argument(name: str, word: str, compare: str, evaluate: Callable[..., Any]) 
         Op(
             name=name,
             evaluate=lambda x: evaluate(x, axis=-1),
-            infer=_arg_type,
+            infer=real_numbers(_arg_type, name),
             lowering=Kernel(kernel, _ARG_KERNEL.format(name=kernel, word=word, compare=compare)),
             nondifferentiable="a position is piecewise constant",
             samples=(

@@ -65,6 +65,7 @@ def scipy_elementwise(
     op = elementwise(
         evaluate,
         emit=emit,
+        real_only=True,
         promote=scipy_promotion(name),
         vector_math=vector_math,
         partials=partials,

@@ -13,7 +13,7 @@ from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
 from irgrad.ops.create import counting
 from irgrad.ops.cumulative import along_last, take_rows
-from irgrad.ops.declare import real
+from irgrad.ops.declare import real, real_numbers
 from irgrad.ops.floating import as_float
 from irgrad.ops.outputs import delivered
 from irgrad.ops.reduce import axes_last, kept_shape, reduced_shape
@@ -31,7 +31,7 @@ argsort_ = declare(
     Op(
         name="argsort",
         evaluate=lambda x: np.argsort(x, axis=-1, kind="stable"),
-        infer=lambda x: x.with_dtype(np.dtype(np.int64)),
+        infer=real_numbers(lambda x: x.with_dtype(np.dtype(np.int64)), "argsort"),
         lowering=Kernel("argsort_rows", _ARGSORT_KERNEL),
         nondifferentiable="a position is piecewise constant",
         samples=(
@@ -130,7 +130,7 @@ order_statistics = declare(
     Op(
         name="order_statistics",
         evaluate=lambda x, positions: np.take(np.sort(x, axis=-1), positions, axis=-1),
-        infer=_order_type,
+        infer=real_numbers(_order_type, "sorting"),
         lowering=Kernel("order_statistics", _ORDER_KERNEL),
         pullback=_order_pullback,
         samples=(
@@ -375,7 +375,9 @@ search_sorted = declare(
     Op(
         name="search_sorted",
         evaluate=lambda x, wanted, *, right: np.searchsorted(x, wanted, _SIDES[right]),
-        infer=lambda x, wanted, *, right: ArrayType(np.dtype(np.int64), wanted.shape),
+        infer=real_numbers(
+            lambda x, wanted, *, right: ArrayType(np.dtype(np.int64), wanted.shape), "searchsorted"
+        ),
         lowering=Kernel("search_sorted", _SEARCH_KERNEL, ("right",)),
         nondifferentiable="a position is piecewise constant",
         promote=lambda dtypes: (*[np.result_type(*dtypes)] * 2, np.dtype(np.int64)),

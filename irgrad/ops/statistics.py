@@ -10,6 +10,7 @@ import numpy as np
 from irgrad.errors import ShapeError
 from irgrad.ir import dims
 from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
+from irgrad.ops.complex_numbers import squared_magnitude
 from irgrad.ops.elementwise import select
 from irgrad.ops.outputs import delivered
 from irgrad.ops.reduce import reduced_shape
@@ -60,7 +61,7 @@ def _np_var(
     axes = normalized_axes(axis, len(shape_of(a)))
     if mean is np._NoValue:
         mean = np.mean(a, axis=axes, dtype=dtype, keepdims=True, where=where)
-    total = np.sum(np.square(a - mean), axis=axes, dtype=dtype, keepdims=True, where=where)
+    total = np.sum(squared_magnitude(a - mean), axis=axes, dtype=dtype, keepdims=True, where=where)
     left = _count(a, axes, where, dtype_of(total)) - freedom
     if isinstance(left, int | float):
         left = max(left, 0)
@@ -147,7 +148,7 @@ def _np_cov(
             left = total - freedom * np.sum(weights * aweights + np.zeros_like(rows[0])) / total
     centred = rows - average
     scaled = centred if weights is None else centred * weights
-    matrix = np.dot(centred, scaled.T) / left
+    matrix = np.dot(centred, np.conj(scaled.T)) / left
     return np.squeeze(matrix)
 
 

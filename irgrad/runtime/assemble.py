@@ -44,7 +44,8 @@ def assembled(
         if element is not None:
             leaves.append(f"e{position}[{element}]")
         elif type.rank == 0:
-            kind = float if plain[position] else type.dtype.type
+            own = type.dtype.type
+            kind = own if not plain[position] else complex if type.dtype.kind == "c" else float
             scope[kind.__name__] = kind
             leaves.append(f"{kind.__name__}({results[position]})")
         else:

@@ -125,7 +125,7 @@ def _applied(body: Body, node: Node, indices: Indices) -> loops.Expression:
     operands = tuple(element(body, operand, indices) for operand in node.inputs)
     if node.op is create.convert:
         return loops.Apply(conversion(dtype), operands, dtype)
-    return loops.Apply(lowering.expression, operands, dtype, lowering.vector_math)
+    return loops.Apply(lowering.expression_for((), dtype), operands, dtype, lowering.vector_math)
 
 
 def looked_up(body: Body, node: Node, indices: Indices) -> Any:

@@ -135,7 +135,7 @@ def _elementwise(builder: Builder, node: Node) -> None:
         term = Term(_conversion(node.array_type.dtype), tuple(operands), node.array_type.dtype)
     else:
         known = [operand.value if isinstance(operand, Number) else None for operand in operands]
-        expression = lowering.expression_for(known)
+        expression = lowering.expression_for(known, node.array_type.dtype)
         term = Term(expression, tuple(operands), node.array_type.dtype, lowering.vector_math)
     builder.units.append(Kernel(node, domain_of(shape), indices, term))
     builder.stored.add(node)

@@ -137,7 +137,7 @@ class Nest:
         assert isinstance(lowering, Elementwise)
         dtype = node.array_type.dtype
         operands = tuple(self.values[operand] for operand in node.inputs)
-        template = _template(lowering, operands)
+        template = _template(lowering, operands, dtype)
         if node.op is create.convert:
             template = conversion(dtype)
         return loops.Apply(template, operands, dtype)
@@ -422,11 +422,10 @@ def assigned(nest: Nest, numbers: Sequence[tuple[str, Any]]) -> Iterator[loops.S
         yield loops.Let(name, expression, (nest.number,), again=True)
 
 
-def _template(lowering: Elementwise, operands: Sequence[Any]) -> str:
+def _template(lowering: Elementwise, operands: Sequence[Any], dtype: Any) -> str:
     """Return the expression of an op, the simpler one where operands are known numbers."""
-    return lowering.expression_for(
-        [operand.value if isinstance(operand, loops.Literal) else None for operand in operands]
-    )
+    known = [operand.value if isinstance(operand, loops.Literal) else None for operand in operands]
+    return lowering.expression_for(known, dtype)
 
 
 def _repeats(reader: Node, node: Node) -> bool:

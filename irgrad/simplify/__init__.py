@@ -4,10 +4,19 @@ from dataclasses import replace
 
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph
-from irgrad.simplify import arithmetic, choices, layout, marks, reductions, shifts
+from irgrad.simplify import arithmetic, choices, complex_numbers, layout, marks, reductions, shifts
 from irgrad.simplify.rewrite import Bodies
 
-__all__ = ["arithmetic", "choices", "layout", "marks", "reductions", "shifts", "simplify"]
+__all__ = [
+    "arithmetic",
+    "choices",
+    "complex_numbers",
+    "layout",
+    "marks",
+    "reductions",
+    "shifts",
+    "simplify",
+]
 
 
 def simplify(graph: Graph) -> Graph:

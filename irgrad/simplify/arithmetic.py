@@ -384,7 +384,7 @@ def name_logistic(build: Build, node: Node) -> Node | None:
     For x below -709 the left side is 0 since exp overflows; the right side is the tiny exp(x).
     """
     one, denominator = node.inputs
-    if not is_number(one, 1):
+    if not is_number(one, 1) or node.array_type.dtype.kind != "f":
         return None
     for term, unit in _pairs(denominator):
         if is_number(unit, 1) and term.op is exp:

@@ -1,9 +1,11 @@
-"""The operators that write in place: ``a += b`` changes the array, a number is replaced."""
+"""What writes in place: ``a += b`` changes the array, a number is replaced; ``z.real = x``."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from irgrad.errors import MutationError
+from irgrad.ops.complex_numbers import is_complex
 from irgrad.ops.operand import NumPyOperand
 from irgrad.ops.registry import METHODS
 
@@ -16,6 +18,29 @@ class InPlaceOperators(NumPyOperand):
     def is_number(self) -> bool:
         """Tell whether there is no memory to write into."""
         raise NotImplementedError(type(self).__name__)  # pragma: no cover - abstract
+
+    @property
+    def real(self) -> Any:
+        """The real part: a view of complex numbers, real ones themselves."""
+        return super().real
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        METHODS["__setitem__"](self.real, Ellipsis, value)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part: a view of complex numbers, zeros of real ones."""
+        return super().imag
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        if not is_complex(self):
+            raise MutationError(
+                "an array of real numbers has no imaginary part to write",
+                remedy="make it complex first: x = x.astype(complex)",
+            )
+        METHODS["__setitem__"](self.imag, Ellipsis, value)
 
     def _in_place(self, value: Any) -> Any:
         """Take on the result of an in-place operator; a number can't, it is replaced."""

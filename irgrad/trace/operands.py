@@ -15,6 +15,12 @@ from irgrad.ops.views import strided
 from irgrad.trace.origins import location_here
 from irgrad.trace.sizes import TracedSize
 
+WEAK_OPERATORS = frozenset(
+    "add subtract multiply divide negative positive power absolute floor_divide remainder "
+    "real imag conjugate".split()
+)
+"""Ops that make a number of Python of numbers of Python."""
+
 
 def readied(operand: Any) -> Any:
     """Return an operand as a tracer, an ndarray, a NumPy scalar or a Python number."""

@@ -28,15 +28,12 @@ from irgrad.ops.registry import METHODS
 from irgrad.ops.views import Alias
 from irgrad.trace.constants import number_of_sizes
 from irgrad.trace.in_place import InPlaceOperators
-from irgrad.trace.operands import as_node, dtype_or_weak, readied
+from irgrad.trace.operands import WEAK_OPERATORS, as_node, dtype_or_weak, readied
 from irgrad.trace.origins import is_subscript, location_here, origin_here, scipy_call
 from irgrad.trace.plans import Plans
 from irgrad.trace.size_limit import CHECKED, SizeCheck
 from irgrad.trace.sizes import TracedSize
 
-WEAK_OPERATORS = frozenset(
-    "add subtract multiply divide negative positive power absolute floor_divide remainder".split()
-)
 _ELEMENT_LIMIT = 4096
 PythonType = type
 

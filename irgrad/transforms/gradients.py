@@ -20,7 +20,12 @@ class ValueAndGrad(Transformed):
     def inline(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """Record value and gradient."""
         return inline_value_and_grad(
-            self.function, self.settings["argnums"], args, kwargs, self.settings["has_aux"]
+            self.function,
+            self.settings["argnums"],
+            args,
+            kwargs,
+            self.settings["has_aux"],
+            self.settings["holomorphic"],
         )
 
 
@@ -38,12 +43,16 @@ def grad(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     *,
+    holomorphic: bool = False,
     static_argnames: Sequence[str] = (),
 ) -> Grad:
     """Return the function that computes the gradient of ``fun``, which returns one real number.
 
     argnums: the positional argument, or arguments, to differentiate by; a tuple gives a tuple.
     has_aux: ``fun`` returns ``(value, aux)``, and the gradient comes as ``(gradient, aux)``.
+    holomorphic: ``fun`` is a holomorphic function, of complex numbers, that returns a complex one;
+    the gradient is its complex derivative. Without, by a complex ``x + iy`` it is
+    ``df/dx - i df/dy``: docs/complex.md.
     static_argnames: arguments that are no numbers, or decide what the function does.
 
     >>> import numpy as np
@@ -51,7 +60,7 @@ def grad(
     >>> float(slope(2.0))
     12.0
     """
-    return Grad(fun, static_argnames, argnums=_argnums(argnums), has_aux=has_aux)
+    return Grad(fun, static_argnames, **_settings(argnums, has_aux, holomorphic))
 
 
 def value_and_grad(
@@ -59,17 +68,19 @@ def value_and_grad(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     *,
+    holomorphic: bool = False,
     static_argnames: Sequence[str] = (),
 ) -> ValueAndGrad:
     """Return the function that computes value and gradient of ``fun``; see ``grad``.
 
     With ``has_aux`` it returns ``((value, aux), gradient)``.
     """
-    return ValueAndGrad(fun, static_argnames, argnums=_argnums(argnums), has_aux=has_aux)
+    return ValueAndGrad(fun, static_argnames, **_settings(argnums, has_aux, holomorphic))
 
 
-def _argnums(argnums: int | Sequence[int]) -> int | tuple[int, ...]:
-    return tuple(argnums) if isinstance(argnums, Sequence) else int(argnums)
+def _settings(argnums: int | Sequence[int], has_aux: bool, holomorphic: bool) -> dict[str, Any]:
+    numbers = tuple(argnums) if isinstance(argnums, Sequence) else int(argnums)
+    return {"argnums": numbers, "has_aux": has_aux, "holomorphic": holomorphic}
 
 
 def _parameters(*names: str) -> inspect.Signature:
@@ -97,7 +108,8 @@ class Hvp(Product):
     def inline(self, primals: Any, tangents: Any) -> Any:
         """Record the product, forward over reverse."""
         argnums = tuple(range(len(primals))) if len(primals) > 1 else 0
-        return inline_jvp(Grad(self.function, argnums=argnums, has_aux=False), primals, tangents)[1]
+        gradient = Grad(self.function, **_settings(argnums, False, False))
+        return inline_jvp(gradient, primals, tangents)[1]
 
 
 class Apply(Transformed):

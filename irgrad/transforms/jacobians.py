@@ -16,7 +16,13 @@ class Jacobian(Transformed):
         """Record the Jacobian."""
         settings = self.settings
         return inline_jacobian(
-            self.function, settings["argnums"], args, kwargs, settings["mode"], settings["has_aux"]
+            self.function,
+            settings["argnums"],
+            args,
+            kwargs,
+            settings["mode"],
+            settings["has_aux"],
+            settings["holomorphic"],
         )
 
 
@@ -25,7 +31,10 @@ class Hessian(Transformed):
 
     def inline(self, *args: Any, **kwargs: Any) -> Any:
         """Record the Hessian."""
-        return inline_hessian(self.function, self.settings["argnums"], args, kwargs)
+        settings = self.settings
+        return inline_hessian(
+            self.function, settings["argnums"], args, kwargs, settings["holomorphic"]
+        )
 
 
 def _settings(argnums: int | Sequence[int], **others: Any) -> dict[str, Any]:
@@ -37,6 +46,7 @@ def jacrev(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     *,
+    holomorphic: bool = False,
     static_argnames: Sequence[str] = (),
 ) -> Jacobian:
     """Return the function that computes the Jacobian of ``fun`` row by row, in reverse mode.
@@ -45,7 +55,7 @@ def jacrev(
     shape ``(*s, *t)`` for argument leaves of shape ``t``. Costs a pullback for each element of the
     result. See ``grad`` for the arguments.
     """
-    settings = _settings(argnums, mode="reverse", has_aux=has_aux)
+    settings = _settings(argnums, mode="reverse", has_aux=has_aux, holomorphic=holomorphic)
     return Jacobian(fun, static_argnames, **settings)
 
 
@@ -54,13 +64,14 @@ def jacfwd(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     *,
+    holomorphic: bool = False,
     static_argnames: Sequence[str] = (),
 ) -> Jacobian:
     """Return the function that computes the Jacobian of ``fun`` by columns, in forward mode.
 
     Costs a pushforward for each element of the argument; the result is that of ``jacrev``.
     """
-    settings = _settings(argnums, mode="forward", has_aux=has_aux)
+    settings = _settings(argnums, mode="forward", has_aux=has_aux, holomorphic=holomorphic)
     return Jacobian(fun, static_argnames, **settings)
 
 
@@ -69,6 +80,7 @@ def jacobian(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     *,
+    holomorphic: bool = False,
     static_argnames: Sequence[str] = (),
 ) -> Jacobian:
     """Return the function that computes the Jacobian of ``fun``, in the mode that costs less.
@@ -81,7 +93,7 @@ def jacobian(
     array([[2., 1., 0.],
            [0., 3., 2.]])
     """
-    settings = _settings(argnums, mode="auto", has_aux=has_aux)
+    settings = _settings(argnums, mode="auto", has_aux=has_aux, holomorphic=holomorphic)
     return Jacobian(fun, static_argnames, **settings)
 
 
@@ -89,6 +101,7 @@ def hessian(
     fun: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
     *,
+    holomorphic: bool = False,
     static_argnames: Sequence[str] = (),
 ) -> Hessian:
     """Return the function that computes the Hessian of ``fun``: ``jacfwd`` of ``jacrev``.
@@ -98,4 +111,4 @@ def hessian(
     array([[0., 4.],
            [4., 2.]])
     """
-    return Hessian(fun, static_argnames, **_settings(argnums))
+    return Hessian(fun, static_argnames, **_settings(argnums, holomorphic=holomorphic))

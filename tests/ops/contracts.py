@@ -48,7 +48,10 @@ class Case:
             self.op.differentiable
             and self.sample.differentiable
             and bool(self.floats)
-            and all(np.asarray(r).dtype != np.float32 for r in apply(self, self.sample.operands))
+            and all(
+                np.asarray(r).dtype not in (np.float32, np.complex128)
+                for r in apply(self, self.sample.operands)
+            )
         )
 
 
