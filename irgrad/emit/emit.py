@@ -84,9 +84,9 @@ def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: 
     exact = strict = False
     for name in needed.vector_math:
         kernel = vector_math.BY_FUNCTION[name]
-        strict |= kernel.strict
-        exact |= not kernel.strict
-        flags = "STRICT" if kernel.strict else "EXACT"
+        flags = "LOOP" if kernel.fills else "STRICT" if kernel.strict else "EXACT"
+        strict |= flags == "STRICT"
+        exact |= flags == "EXACT"
         texts.append(f"@njit(**{flags})\n{vector_math.source(name).strip()}")
     texts.extend(
         f"@njit(**CAREFUL)\n{TEXTS[name].strip()}" for name in needed.texts

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.emit import library
 from irgrad.emit.expressions import Printer, literal, size_text
 from irgrad.emit.templates import render
 from irgrad.ir import loops
@@ -25,6 +26,17 @@ class LoopView:
 
     variable: str
     extent: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlocksView:
+    """What ``blocks.py.jinja`` prints."""
+
+    start: str
+    size: str
+    extent: str
+    length: int
     body: str
 
 
@@ -97,6 +109,17 @@ def _loop(statement: loops.Loop, printer: Printer) -> list[str]:
         statements_text(statement.body, printer),
     )
     return render("loop.py.jinja", view).rstrip("\n").split("\n")
+
+
+def _blocks(statement: loops.Blocks, printer: Printer) -> list[str]:
+    view = BlocksView(
+        statement.variable.removeprefix("@"),
+        statement.size.removeprefix("@"),
+        size_text(statement.extent),
+        statement.length,
+        statements_text(statement.body, printer),
+    )
+    return render("blocks.py.jinja", view).rstrip("\n").split("\n")
 
 
 def _share(statement: loops.Share, printer: Printer) -> list[str]:
@@ -232,7 +255,9 @@ def _rearrange(statement: loops.Rearrange, printer: Printer) -> list[str]:
 
 def _call(statement: loops.Call, printer: Printer) -> list[str]:
     arguments = ", ".join(_argument(argument, printer) for argument in statement.arguments)
-    return _noted([f"{statement.function}({arguments})"], statement.nodes)
+    text = f"{statement.function}({arguments})"
+    printer.used.update(dict.fromkeys(library.called(text)))
+    return _noted([text], statement.nodes)
 
 
 def _argument(argument: Any, printer: Printer) -> str:
@@ -253,6 +278,7 @@ _STATEMENTS: dict[type, Callable[[Any, Printer], list[str]]] = {
     loops.Store: _store,
     loops.Accumulate: _accumulate,
     loops.Loop: _loop,
+    loops.Blocks: _blocks,
     loops.Share: _share,
     loops.Allocate: _allocate,
     loops.Fill: _fill,

@@ -12,8 +12,9 @@ Without `forceinline` LLVM leaves the larger kernels as calls, and the loop stay
 bounds below are proven against mpmath by the tests.
 
 `sin` and `cos` are right for every argument, which costs them a multiplication by the bits of
-1/(2 pi) on every element; `sin_moderate` and `cos_moderate` do without, four times as fast, and
-give nan from 2**20 on.
+1/(2 pi) on every element; `sin_moderate` and `cos_moderate` do without, three times as fast, and
+give nan from 2**20 on. `fill_sin` and the like, which have the loop inside, are as fast and right
+for every argument.
 """
 
 from collections.abc import Iterable
@@ -33,7 +34,9 @@ class Kernel:
     name: what it computes, `exp`; dtype: of its arguments and result; function: its identifier
     in the emitted file; requires: the functions it calls; ulp: a bound on its error in units in
     the last place of the result; strict: whether it must be compiled without contraction;
-    helper: whether it is only there to be called by kernels (it may return a tuple).
+    helper: whether it is only there to be called by kernels (it may return a tuple);
+    fills: whether it is a function over many elements, `fill_sin(size, x, sine)`, with the loop
+    inside: for what is fast only where no element of a block is out of the ordinary.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Kernel:
     ulp: float
     strict: bool = False
     helper: bool = False
+    fills: bool = False
 
 
 def _float64(name: str, ulp: float, *requires: str) -> Kernel:
@@ -55,6 +59,10 @@ def _float32(name: str, *requires: str) -> Kernel:
 
 def _helper(name: str, *requires: str) -> Kernel:
     return Kernel(name, "float64", name, requires, 0.0, helper=True)
+
+
+def _fill(name: str, ulp: float, *requires: str, helper: bool = False) -> Kernel:
+    return Kernel(name, "float64", f"fill_{name}", requires, ulp, helper=helper, fills=True)
 
 
 KERNELS: tuple[Kernel, ...] = (
@@ -85,6 +93,10 @@ KERNELS: tuple[Kernel, ...] = (
     _float64("sin_moderate", 1.0, "sincos_moderate"),
     _float64("cos_moderate", 1.0, "sincos_moderate"),
     _float64("tan_moderate", 2.0, "reduce_quadrant", "rotate_tangent"),
+    _fill("sin", 1.0, "sin", "sin_moderate"),
+    _fill("cos", 1.0, "cos", "cos_moderate"),
+    _fill("sincos", 1.0, "sincos", "sincos_moderate", helper=True),
+    _fill("tan", 2.0, "tan", "tan_moderate"),
     _float64("atan", 1.0),
     _float64("atan2", 2.0),
     _float64("asin", 1.0),
@@ -135,7 +147,7 @@ KERNELS: tuple[Kernel, ...] = (
 )
 
 _BY_NAME: dict[tuple[str, str], Kernel] = {
-    (entry.name, entry.dtype): entry for entry in KERNELS if not entry.helper
+    (entry.name, entry.dtype): entry for entry in KERNELS if not (entry.helper or entry.fills)
 }
 BY_FUNCTION = {entry.function: entry for entry in KERNELS}
 

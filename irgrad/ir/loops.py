@@ -106,6 +106,14 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocks(Loop):
+    """``for variable in range(0, extent, length): body``; ``size`` names a block's elements."""
+
+    size: str = field(default="", kw_only=True)
+    length: int = field(default=0, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
 class While(Loop):
     """``while True: body``, which a ``Leave`` in the body ends; variable and extent say nothing."""
 

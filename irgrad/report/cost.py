@@ -74,27 +74,40 @@ def _cost(statement: loops.Statement, scope: _Scope) -> Cost:
 
 def _uncounted(statement: loops.Statement) -> Iterator[str]:
     for part in loops.every_statement([statement]):
-        if isinstance(part, loops.Call) and part.function != "np.dot":
+        if isinstance(part, loops.Call) and not _is_counted(part):
             yield part.function
 
 
-def _trips(loop: loops.Loop, scope: _Scope) -> int:
+def _is_counted(call: loops.Call) -> bool:
+    return call.function == "np.dot" or _fills(call)
+
+
+def _fills(call: loops.Call) -> bool:
+    """Tell whether a call is vector math over many elements: ``fill_sin(size, x, sine)``."""
+    return call.function.startswith("fill_")
+
+
+def _enter(loop: loops.Loop, scope: _Scope) -> int:
+    """Return the trips of a loop, and let its variable be that of the middle one."""
     if isinstance(loop, loops.While | loops.When):
         return 1
     trips = max(0, dims.evaluate(loop.extent, scope.sizes))
     if isinstance(loop, loops.Share):  # the loop inside runs from first to last
         scope.sizes.update({loop.first: 0, loop.last: trips})
         return 1
+    if isinstance(loop, loops.Blocks):
+        elements, trips = trips, -(-trips // loop.length)
+        scope.sizes[loop.size] = -(-elements // max(trips, 1))
+    scope.sizes[loop.variable] = max(0, trips - 1) // 2  # of a triangle, the middle
     return trips
 
 
 def _operations(statement: loops.Statement, scope: _Scope, times: float) -> float:
     if isinstance(statement, loops.Loop):
-        trips = _trips(statement, scope)
-        scope.sizes[statement.variable] = max(0, trips - 1) // 2  # of a triangle, the middle
+        trips = _enter(statement, scope)
         return sum(_operations(part, scope, times * trips) for part in statement.body)
     if isinstance(statement, loops.Call):
-        return times * _product(statement, scope)
+        return times * _called(statement, scope)
     expression = getattr(statement, "expression", None)
     if expression is None:
         return 0.0
@@ -110,7 +123,10 @@ def _applied(expression: Any) -> int:
     )
 
 
-def _product(call: loops.Call, scope: _Scope) -> float:
+def _called(call: loops.Call, scope: _Scope) -> float:
+    if _fills(call):
+        size, _, *results = call.arguments
+        return float(KERNEL_OPERATIONS * dims.evaluate(size, scope.sizes) * len(results))
     if call.function != "np.dot" or len(call.arguments) < 2:
         return 0.0
     a, b = (_shape_of(argument, scope) for argument in call.arguments[:2])
@@ -174,23 +190,24 @@ def _place(
     return base, written, found
 
 
+def _look(view: loops.Slice | loops.Rearrange, scope: _Scope) -> None:
+    """Note what a view looks at."""
+    base, names = scope.aliases.get(view.array, (view.array, frozenset()))
+    slices = view.slices if isinstance(view, loops.Slice) else ()
+    starts = {s for part in slices if part for s in dims.symbols(part.start)}
+    scope.aliases[view.name] = (base, names | starts)
+
+
 def _moved(statement: loops.Statement, scope: _Scope) -> float:
     """Return the bytes that a statement moves between memory and the cache."""
-    if isinstance(statement, loops.Slice):
-        base, names = scope.aliases.get(statement.array, (statement.array, frozenset()))
-        starts = {s for part in statement.slices if part for s in dims.symbols(part.start)}
-        scope.aliases[statement.name] = (base, names | starts)
-        return 0.0
-    if isinstance(statement, loops.Rearrange):
-        base, names = scope.aliases.get(statement.array, (statement.array, frozenset()))
-        scope.aliases[statement.name] = (base, names)
+    if isinstance(statement, loops.Slice | loops.Rearrange):
+        _look(statement, scope)
         return 0.0
     if not isinstance(statement, loops.Loop):
         return _footprint([statement], scope, {})
-    trips = _trips(statement, scope)
+    trips = _enter(statement, scope)
     if not trips:
         return 0.0
-    scope.sizes[statement.variable] = (trips - 1) // 2
     extents = {statement.variable: trips}
     inside = _footprint(statement.body, scope, extents)
     parts = [_moved(part, scope) for part in statement.body]
@@ -217,9 +234,11 @@ def _collect(
 ) -> None:
     for statement in statements:
         if isinstance(statement, loops.Loop):
-            trips = _trips(statement, scope)
-            scope.sizes[statement.variable] = max(0, trips - 1) // 2
+            trips = _enter(statement, scope)
             _collect(statement.body, scope, {**extents, statement.variable: trips}, most)
+            continue
+        if isinstance(statement, loops.Slice | loops.Rearrange):
+            _look(statement, scope)
             continue
         for array, written, names in _touched(statement, scope):
             shape, itemsize = scope.shapes.get(array, ((), 0))

@@ -135,4 +135,6 @@ def _heading(statement: loops.Loop) -> str:
         return "where a condition holds"
     if isinstance(statement, loops.Share):
         return f"{size_text(statement.extent)} trips shared by threads"
+    if isinstance(statement, loops.Blocks):
+        return f"loop over {size_text(statement.extent)} in blocks of {statement.length}"
     return f"loop over {size_text(statement.extent)}"

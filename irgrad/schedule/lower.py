@@ -13,6 +13,7 @@ from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.accumulators import keep_sums_local
+from irgrad.schedule.blocks import in_blocks
 from irgrad.schedule.build import Memory, build_units
 from irgrad.schedule.copies import copies_as_loops
 from irgrad.schedule.directions import forwards
@@ -343,7 +344,8 @@ def _tidied(
 ) -> list[loops.Statement]:
     """Return the statements after the passes that work on each function's statements."""
     written = copies_as_loops(keep_sums_local(statements, names.fresh))
-    return in_freed_memory(through_rows(tidy(forwards(written), names), names), returned)
+    rows = through_rows(tidy(forwards(written), names), names)
+    return in_freed_memory(in_blocks(rows, names), returned)
 
 
 def weight(expression: loops.Expression) -> int:

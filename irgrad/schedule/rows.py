@@ -24,7 +24,7 @@ def through_rows(statements: Sequence[loops.Statement], names: Names) -> list[lo
     # Recursion as deep as the nests.
     result: list[loops.Statement] = []
     for part in statements:
-        if type(part) is loops.Loop and _is_simple(part):
+        if type(part) is loops.Loop and is_simple(part):
             result += _vectorised(part, names)
         elif isinstance(part, loops.Loop):
             result.append(replace(part, body=tuple(through_rows(part.body, names))))
@@ -33,7 +33,7 @@ def through_rows(statements: Sequence[loops.Statement], names: Names) -> list[lo
     return result
 
 
-def _is_simple(loop: loops.Loop) -> bool:
+def is_simple(loop: loops.Loop) -> bool:
     """Tell whether a loop holds nothing but arithmetic on elements."""
     simple = loops.Let | loops.Store | loops.Accumulate
     if isinstance(loop.extent, int) and loop.extent < LEAST:
@@ -43,32 +43,32 @@ def _is_simple(loop: loops.Loop) -> bool:
 
 def _vectorised(loop: loops.Loop, names: Names) -> list[loops.Statement]:
     """Return the views that a loop needs, and the loop; the loop alone where it needs none."""
-    elements = list(_elements(loop))
+    elements = list(elements_of(loop))
     if not any(_moves_with_others(element, loop.variable) for element in elements):
         return [loop]
     views: dict[tuple[str, tuple[Any, ...]], str] = {}
     known: dict[loops.Load, loops.Load] = {}
     slices: list[loops.Statement] = []
     for element in elements:
-        if element in known or _step(element, loop.variable) != 1:
+        if element in known or step_of(element, loop.variable) != 1:
             continue
         if element.indices == (dims.symbol(loop.variable),):
             continue
         counts = not views and isinstance(loop.extent, int)
-        row = _row(element, loop, counts)
+        places = row(element, loop.variable, loop.extent, bounded=counts)
         key = (element.array, element.indices)
         if key not in views:
             views[key] = names.view(element.array)
-            slices.append(loops.Slice(views[key], element.array, row))
+            slices.append(loops.Slice(views[key], element.array, places))
         known[element] = loops.Load(views[key], (dims.symbol(loop.variable),))
     if not known:
         return [loop]
     over = next(iter(views.values())) if isinstance(loop.extent, int) else ""
-    body = tuple(_with(part, known) for part in loop.body)
+    body = tuple(with_elements(part, known) for part in loop.body)
     return [*slices, replace(loop, body=body, over=over)]
 
 
-def _elements(loop: loops.Loop) -> Iterator[loops.Load]:
+def elements_of(loop: loops.Loop) -> Iterator[loops.Load]:
     """Yield the elements that are read or written at indices that are sizes."""
     for part in loop.body:
         stack: list[Any] = [part.expression]  # type: ignore[union-attr]
@@ -89,7 +89,7 @@ def _affine(element: loops.Load) -> Iterator[loops.Load]:
         yield element
 
 
-def _step(element: loops.Load, variable: str) -> int | None:
+def step_of(element: loops.Load, variable: str) -> int | None:
     """Return by how many places an element moves a trip, None where that isn't one number."""
     moving = [index for index in element.indices if variable in dims.symbols(index)]
     if not moving:
@@ -115,34 +115,35 @@ def _moves_with_others(element: loops.Load, variable: str) -> bool:
     )
 
 
-def _row(
-    element: loops.Load, loop: loops.Loop, bounded: bool
+def row(
+    element: loops.Load, variable: str, extent: Dim, *, bounded: bool
 ) -> tuple[loops.AxisSlice, ...]:
-    """Return the slices that pick the elements of all trips."""
-    row = []
+    """Return the slices that pick the elements of ``extent`` trips."""
+    places = []
     for index in element.indices:
-        start = _at_number(index, loop.variable, 0)
-        if loop.variable in dims.symbols(index):
-            row.append(loops.AxisSlice(start, loop.extent, 1, bounded))
+        start = _at_number(index, variable, 0)
+        if variable in dims.symbols(index):
+            places.append(loops.AxisSlice(start, extent, 1, bounded))
         else:
-            row.append(loops.AxisSlice(start, 1, 0))
-    return tuple(row)
+            places.append(loops.AxisSlice(start, 1, 0))
+    return tuple(places)
 
 
-def _with(part: Any, known: dict[loops.Load, loops.Load]) -> Any:
+def with_elements(part: Any, known: dict[loops.Load, loops.Load]) -> Any:
     """Return a statement or an expression with elements named otherwise."""
     if isinstance(part, loops.Store):
         target = known.get(loops.Load(part.array, part.indices))
         if target is None:
-            target = loops.Load(part.array, tuple(_with(index, known) for index in part.indices))
-        expression = _with(part.expression, known)
+            indices = tuple(with_elements(index, known) for index in part.indices)
+            target = loops.Load(part.array, indices)
+        expression = with_elements(part.expression, known)
         return replace(part, array=target.array, indices=target.indices, expression=expression)
     if isinstance(part, loops.Let | loops.Accumulate):
-        return replace(part, expression=_with(part.expression, known))
+        return replace(part, expression=with_elements(part.expression, known))
     if isinstance(part, loops.Load):
         if part in known:
             return known[part]
-        return replace(part, indices=tuple(_with(index, known) for index in part.indices))
+        return replace(part, indices=tuple(with_elements(index, known) for index in part.indices))
     if isinstance(part, loops.Apply):
-        return replace(part, operands=tuple(_with(o, known) for o in part.operands))
+        return replace(part, operands=tuple(with_elements(o, known) for o in part.operands))
     return part

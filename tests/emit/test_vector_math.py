@@ -175,16 +175,40 @@ def executed(decorate: Callable[[Kernel, Any], Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def plain() -> dict[str, Any]:
-    return executed(lambda entry, function: function)
+    namespace = executed(lambda entry, function: function)
+    return {name: one_by_one(name, function) for name, function in namespace.items()}
+
+
+def one_by_one(name: str, function: Any) -> Any:
+    """Return a function over many elements as one of a single number."""
+    if name not in ENTRY or not ENTRY[name].fills or ENTRY[name].helper:
+        return function
+
+    def single(x: float) -> Any:
+        out = np.empty(1)
+        function(1, np.array([x]), out)
+        return out[0]
+
+    return single
 
 
 @pytest.fixture(scope="module")
 def jitted() -> dict[str, Any]:
-    return executed(lambda entry, f: njit(**(STRICT if entry.strict else EXACT))(f))
+    def decorated(entry: Kernel, function: Any) -> Any:
+        return njit(**(LOOP if entry.fills else STRICT if entry.strict else EXACT))(function)
+
+    return executed(decorated)
 
 
-def looped(function: Any, arity: int) -> Callable[..., Any]:
+def looped(function: Any, arity: int, fills: bool) -> Callable[..., Any]:
     """Return a loop over arrays that calls a kernel, compiled as emitted loops are."""
+    if fills:
+
+        @njit(**LOOP)
+        def filled(x, out):
+            function(x.shape[0], x, out)
+
+        return filled
     if arity == 1:
 
         @njit(**LOOP)
@@ -205,7 +229,7 @@ def looped(function: Any, arity: int) -> Callable[..., Any]:
 def arity_of(function: str) -> int:
     definition = ast.parse(source(function)).body[0]
     assert isinstance(definition, ast.FunctionDef)
-    return len(definition.args.args)
+    return 1 if ENTRY[function].fills else len(definition.args.args)
 
 
 class Loops:
@@ -217,7 +241,9 @@ class Loops:
 
     def __call__(self, function: str, *arguments: Any) -> Any:
         if function not in self.made:
-            self.made[function] = looped(self.jitted[function], len(arguments))
+            self.made[function] = looped(
+                self.jitted[function], len(arguments), ENTRY[function].fills
+            )
         arrays = [np.array(a, dtype=ENTRY[function].dtype) for a in arguments]
         out = np.empty_like(arrays[0])
         self.made[function](*arrays, out)
@@ -338,11 +364,29 @@ def test_plain_python_agrees_with_the_jitted_loop(
     assert (np.abs(apart - expected) <= np.spacing(np.abs(expected))).all()
 
 
-@pytest.mark.parametrize("function", ["exp", "log", "tanh", "sin", "sin_moderate", "exp_float32"])
+@pytest.mark.parametrize(
+    "function", ["exp", "log", "tanh", "sin", "sin_moderate", "fill_sin", "exp_float32"]
+)
 def test_a_loop_that_calls_a_kernel_is_vectorised(function: str, loops: Loops) -> None:
     loops(function, [1.0])
     (text,) = loops.made[function].inspect_llvm().values()
     assert re.search(r"fmul [a-z ]*<\d+ x double>", text)
+
+
+def test_sine_and_cosine_at_once_are_those_of_the_functions_apart(
+    loops: Loops, jitted: dict[str, Any]
+) -> None:
+    (x,) = samples(ENTRY["fill_sin"], 50)
+    sine, cosine = np.empty_like(x), np.empty_like(x)
+    jitted["fill_sincos"](x.size, x, sine, cosine)
+    np.testing.assert_array_equal(sine, loops("fill_sin", x))
+    np.testing.assert_array_equal(cosine, loops("fill_cos", x))
+
+
+def test_a_function_over_many_elements_leaves_the_others_alone(jitted: dict[str, Any]) -> None:
+    out = np.full(5, 7.0)
+    jitted["fill_sin"](3, np.array([0.5, 1e300, 2.0, 3.0, 4.0]), out)
+    np.testing.assert_allclose(out, [*np.sin([0.5, 1e300, 2.0]), 7.0, 7.0], rtol=1e-15)
 
 
 def test_every_kernel_has_one_template_and_each_template_one_kernel() -> None:
@@ -360,7 +404,7 @@ def test_source_is_one_documented_function_that_calls_what_it_requires(function:
     assert source(function).startswith(f"def {function}(")
     called = {n.func.id for n in ast.walk(tree)
               if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # fmt: skip
-    assert called - {"abs"} == set(ENTRY[function].requires)
+    assert called - {"abs", "range"} == set(ENTRY[function].requires)
 
 
 def test_closure_puts_what_is_called_first_in_a_fixed_order() -> None:
