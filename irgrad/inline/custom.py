@@ -97,7 +97,7 @@ def _check_closed(
 
     The rule says nothing of them, so their derivative would silently be zero.
     """
-    captured = {node for _, node in trace.captured.values()}
+    captured = {node for _, node in trace.captures.arrays.values()}
     allowed = {x.node for x in primals} | captured
     for node in _read(trace.nodes[start:], [output.node for output in outputs]):
         if node in allowed:

@@ -77,6 +77,7 @@ def run_traced(
             leaves, structure = flatten(function(*arguments))
             outputs = tuple(as_node(trace, leaf) for leaf in leaves)
             trace.size_check(trace.nodes)
+            trace.captures.put_together()
         except Exception as error:
             # NumPy turns some errors into its own: `array[0] = x` of a traced x is a ValueError.
             cause = error.__cause__ if isinstance(error.__cause__, IrgradError) else error
@@ -88,7 +89,7 @@ def run_traced(
             forget_frames()
     return Traced(
         finished(trace, outputs, name),
-        tuple(array for array, _ in trace.captured.values()),
+        tuple(array for array, _ in trace.captures.arrays.values()),
         structure,
     )
 

@@ -26,6 +26,7 @@ from irgrad.ops.create import constant, convert, input_, item, size
 from irgrad.ops.masked import MaskMisusedError
 from irgrad.ops.registry import METHODS
 from irgrad.ops.views import Alias
+from irgrad.trace.captures import Captures
 from irgrad.trace.constants import number_of_sizes
 from irgrad.trace.in_place import InPlaceOperators
 from irgrad.trace.operands import WEAK_OPERATORS, as_node, dtype_or_weak, readied
@@ -49,7 +50,7 @@ class Trace:
         self.assumptions = assumptions
         self.nodes: list[Node] = []
         self.inputs: list[Node] = []
-        self.captured: dict[int, tuple[Any, Node]] = {}
+        self.captures = Captures(self)
         self.origin: Origin | None = None
         self.open = True
         self.depth = 0
@@ -115,12 +116,7 @@ class Trace:
 
         Captured arrays are read again on every call, so a mutated one never goes stale.
         """
-        known = self.captured.get(id(array))
-        if known is None:
-            name = f"captured_{len(self.captured)}"
-            tracer = self.input(name, ArrayType(array.dtype, array.shape))
-            known = self.captured[id(array)] = (array, tracer.node)
-        return known[1]
+        return self.captures.node_of(array)
 
 
 def innermost(trace: Trace, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Trace:
