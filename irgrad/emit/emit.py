@@ -184,8 +184,8 @@ def _task(share: loops.Share, function: loops.Function, printer: Printer) -> str
             parameters=", ".join([share.first, share.last, *share.parameters]),
             summary=f"Do trips {share.first} to {share.last} of a loop of {function.name}.",
             sizes=(),
-            condition="",
-            complaint="",
+            condition=_condition(share.checks),
+            complaint='("other sizes than the caller has made sure of")',
             body=statements_text(share.body, printer),
             results=", ".join(scalars),
         ),
@@ -194,9 +194,6 @@ def _task(share: loops.Share, function: loops.Function, printer: Printer) -> str
 
 def _function(function: loops.Function, flags: str, printer: Printer) -> str:
     arguments = ", ".join(argument.name for argument in function.arguments)
-    conditions = tuple(
-        dict.fromkeys(f"{c.left} {c.relation} {c.right}" for c in function.checks)
-    )
     return render(
         "function.py.jinja",
         FunctionView(
@@ -205,7 +202,7 @@ def _function(function: loops.Function, flags: str, printer: Printer) -> str:
             parameters=arguments,
             summary=function.summary,
             sizes=_size_lines(function.sizes, function.arguments),
-            condition=_condition(conditions),
+            condition=_condition(function.checks),
             complaint=_complaint(function),
             body=statements_text(function.body, printer),
             results=", ".join(result.name for result in function.results),
@@ -213,8 +210,9 @@ def _function(function: loops.Function, flags: str, printer: Printer) -> str:
     )
 
 
-def _condition(conditions: Sequence[str]) -> str:
-    """Return the alternatives on one line where they fit, else each on its own."""
+def _condition(checks: Iterable[loops.Check]) -> str:
+    """Return what must not be, alternatives on one line where they fit, else each on its own."""
+    conditions = dict.fromkeys(f"{c.left} {c.relation} {c.right}" for c in checks)
     text = " or ".join(conditions)
     if len(text) <= WIDTH:
         return text

@@ -146,9 +146,9 @@ class Share(Loop):
     """A loop of ``extent`` trips that threads share, part by part; ``variable`` counts the parts.
 
     The body is that of the function ``task``, which does the trips from ``first`` to ``last`` and
-    gets ``parameters`` besides. There are as many ``parts`` as ``work``, about the number of
-    operations, has room for ``least``; where that is more than one, ``copies`` makes room for the
-    totals of each, and ``sums`` folds those of one into the totals.
+    gets ``parameters`` besides, whose sizes it asserts by ``checks``. There are as many ``parts``
+    as ``work``, about the number of operations, has room for ``least``; where that is more than
+    one, ``copies`` makes room for the totals of each, and ``sums`` folds those of one into them.
     """
 
     task: str = ""
@@ -156,6 +156,7 @@ class Share(Loop):
     last: str = ""
     parts: str = ""
     parameters: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
     totals: tuple[Total, ...] = ()
     copies: tuple[Statement, ...] = ()
     sums: tuple[Statement, ...] = ()

@@ -18,8 +18,8 @@ from irgrad.schedule.build import all_indices
 from irgrad.schedule.dependence import SUM, added_up, axes_of, is_free, rewritten
 from irgrad.schedule.names import Names
 
-LEAST_WORK = 25_000
-"""Operations that a part has at least; to set two threads to work costs some 5 µs."""
+LEAST_WORK = 200_000
+"""Operations that a part has at least, some 25 µs; to set threads to work costs 5 to 10."""
 LEAST_STATEMENT = 8
 """Operations below which a statement that adds nothing up waits for memory, not a processor."""
 TOTAL_COST = 8
@@ -228,6 +228,9 @@ def _task(
     }
     used = set(loops.words(body))
     part = f"@{around.part}"
+    parameters = tuple(
+        dict.fromkeys(name for name in around.known if name in used and name not in defined)
+    )
     return loops.Share(
         part,
         loop.extent,
@@ -236,15 +239,22 @@ def _task(
         first=around.start,
         last=around.end,
         parts=around.parts,
-        parameters=tuple(
-            dict.fromkeys(name for name in around.known if name in used and name not in defined)
-        ),
+        parameters=parameters,
+        checks=tuple(_checks(parameters, around.shapes)),
         totals=tuple(totals),
         copies=tuple(_copies(total, around.parts) for total in totals),
         sums=tuple(_summed(total, part) for total in totals),
         work=work,
         least=least,
     )
+
+
+def _checks(parameters: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[loops.Check]:
+    """Yield what the task is to say of sizes that are numbers: LLVM needs to know strides."""
+    for name in parameters:
+        for axis, size in enumerate(shapes.get(name, ())):
+            if axis and isinstance(size, int):
+                yield loops.Check(f"{name}.shape[{axis}]", "!=", str(size))
 
 
 def _copies(total: loops.Total, parts: str) -> loops.Statement:
