@@ -1,13 +1,22 @@
-"""Random NumPy programs, as text, so that a failure is printed as a program to paste."""
+"""Random NumPy programs, as text, so that a failure is printed as a program to paste.
+
+Elementwise calls are those of the registry, each on operands brought into the range of the samples
+of its declaration; the rest are spellings of arrays taken apart, folded and put together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy.special
 from hypothesis import strategies as st
+
+from irgrad.ir.op import Elementwise, Op
+from irgrad.ops import OPS
 
 SHAPES = ((), (3,), (20,), (3, 4), (20, 3), (4, 20), (2, 3, 4), (1, 4), (1,), (20, 20))
 
@@ -24,10 +33,48 @@ BINARY = (
     "np.minimum({}, {})", "np.arctan2({}, {} + 4.0)", "np.hypot({}, {} + 2.0)",
     "np.where({0} < {1}, {0}, {1} * 0.5)", "np.logaddexp({}, {})", "np.fmax({}, {})",
 )  # fmt: skip
-REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var")
-CUMULATIVE = ("np.cumsum({}, axis={})", "np.sort({}, axis={})", "np.flip({}, axis={})",
-              "np.roll({}, 2, axis={})", "np.diff({}, axis={}, prepend=0.5)",
-              "np.cumprod({}, axis={})")  # fmt: skip
+REDUCTIONS = (
+    "np.sum({}, {})", "np.mean({}, {})", "np.max({}, {})", "np.min({}, {})", "np.prod({}, {})",
+    "np.var({}, {})", "np.std(np.arange({0}.shape[-1]) + {0}, {1})", "np.ptp({}, {})",
+    "np.median({}, {})", "np.quantile({}, 0.3, {})", "np.nansum({}, {})", "np.average({}, {})",
+    "np.linalg.norm({}, {})", "np.nanmax({}, {})", "np.sum({0}, {1}, where={0} > 0.1)",
+    "np.max({}, {}, initial=0.4)",
+)  # fmt: skip
+ALONG = (
+    "np.cumsum({}, axis={})", "np.sort({}, axis={})", "np.flip({}, axis={})",
+    "np.roll({}, 2, axis={})", "np.diff({}, axis={}, prepend=0.5)", "np.cumprod({}, axis={})",
+    "np.maximum.accumulate({}, axis={})", "np.logaddexp.reduce({}, axis={})",
+    "np.take_along_axis({0}, np.argsort({0}, axis={1}), axis={1})", "np.gradient({}, axis={})",
+    "np.trapezoid({}, dx=0.5, axis={})", "np.repeat({}, 2, axis={})",
+    "np.take({}, [0, -1, 0], axis={})", "np.append({0}, {0} * 0.5, axis={1})",
+    "np.delete({}, 0, axis={})",
+)  # fmt: skip
+
+
+def _squeezed(low: float, high: float) -> str:
+    """Return what takes any number strictly between two, as text with a place for the number."""
+    return f"({(low + high) / 2:.6g} + {0.49 * (high - low):.6g} * np.tanh({{}}))"
+
+
+def _calls(op: Op) -> Iterator[tuple[str, int]]:
+    """Yield how an elementwise op is called on any real operands, and on how many.
+
+    Operands that are whole numbers in the op's samples, such as the orders of Bessel functions,
+    are numbers in the text.
+    """
+    named = re.fullmatch(r"(np|scipy\.special)\.[a-z]\w*", op.spellings[0] if op.spellings else "")
+    if not named or not op.differentiable or not isinstance(op.lowering, Elementwise):
+        return
+    operands = [np.asarray(operand) for operand in op.samples[0].operands]
+    slots = [
+        _squeezed(float(operand.min()), float(operand.max()))
+        if operand.dtype.kind == "f" else str(operand.flat[-1])
+        for operand in operands
+    ]  # fmt: skip
+    yield f"{named[0]}({', '.join(slots)})", sum("{}" in slot for slot in slots)
+
+
+CALLS = tuple(call for op in OPS.values() for call in _calls(op))
 
 
 @dataclass
@@ -45,7 +92,7 @@ class Program:
 
     def function(self) -> Callable[..., Any]:
         """Return the program as a function."""
-        scope: dict[str, Any] = {"np": np}
+        scope: dict[str, Any] = {"np": np, "scipy": scipy}
         exec(self.source(), scope)
         return scope["f"]  # type: ignore[no-any-return]
 
@@ -77,7 +124,7 @@ def programs(draw: Any, steps: int = 6) -> Program:
         try:
             with np.errstate(all="ignore"):
                 result = np.asarray(trial.function()(*trial.values(0)))
-        except ValueError:
+        except (ValueError, IndexError):
             continue  # the smallest of no elements, say
         wild = not np.isfinite(result).all() or np.abs(result).max(initial=0) > 50
         if result.size > 1000 or wild:
@@ -104,7 +151,9 @@ def _unary(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> st
     return draw(st.sampled_from(UNARY)).format(name)  # type: ignore[no-any-return]
 
 
-def _binary(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str:
+def _partner(draw: Any, program: Program, shape: tuple[int, ...]) -> Any:
+    """Draw a value whose shape broadcasts with ``shape``."""
+
     def fits(other: tuple[int, ...]) -> bool:
         try:
             np.broadcast_shapes(shape, other)
@@ -112,25 +161,33 @@ def _binary(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> s
             return False
         return True
 
-    partners = sorted(n for n, other in program.shapes.items() if fits(other))
-    partner = draw(st.sampled_from(partners))
+    return draw(st.sampled_from(sorted(n for n, s in program.shapes.items() if fits(s))))
+
+
+def _binary(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str:
+    partner = _partner(draw, program, shape)
     return draw(st.sampled_from(BINARY)).format(name, partner)  # type: ignore[no-any-return]
+
+
+def _call(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str:
+    text, count = draw(st.sampled_from(CALLS))
+    operands = [name, *(_partner(draw, program, shape) for _ in range(count - 1))]
+    return text.format(*operands)  # type: ignore[no-any-return]
 
 
 def _reduce(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str | None:
     if not shape:
         return None
-    function = draw(st.sampled_from(REDUCTIONS))
     axis = draw(st.sampled_from([None, *range(len(shape)), -1]))
-    keep = draw(st.booleans())
-    return f"np.{function}({name}, axis={axis}, keepdims={keep})"
+    options = f"axis={axis}, keepdims={draw(st.booleans())}"
+    return draw(st.sampled_from(REDUCTIONS)).format(name, options)  # type: ignore[no-any-return]
 
 
 def _along(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str | None:
     if not shape:
         return None
     axis = draw(st.integers(0, len(shape) - 1))
-    return draw(st.sampled_from(CUMULATIVE)).format(name, axis)  # type: ignore[no-any-return]
+    return draw(st.sampled_from(ALONG)).format(name, axis)  # type: ignore[no-any-return]
 
 
 def _slice(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> str | None:
@@ -149,13 +206,31 @@ def _rearrange(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -
     choices = [
         "{}.reshape(-1)", "np.expand_dims({}, 0)", "np.transpose({})", "np.stack([{0}, {0} * 2.0])",
         "np.broadcast_to({}, (2, *{}.shape))" if len(shape) < 3 else "{}.reshape(-1)",
-        "np.atleast_2d({})", "np.tile({}, 2)", "np.ravel({})[::-1]",
+        "np.atleast_2d({})", "np.tile({}, 2)", "np.ravel({})[::-1]", "np.vstack([{0}, {0} + 1.0])",
+        "np.outer({0}, {0})", "np.meshgrid({0}, {0})[1]", "np.diagflat({})",
+        "np.interp({}, [-1.0, 0.0, 1.5], [0.3, 1.0, -0.4])",
+        "np.select([{0} > 0.5, {0} < -0.5], [{0} ** 2, 0.1], default={0})",
     ]  # fmt: skip
     if shape:
         choices += [
-            "np.concatenate([{0}, {0}], axis=-1)", "np.repeat({}, 2, axis=0)", "np.pad({}, 1)",
-            "np.swapaxes({}, 0, -1)",
+            "np.concatenate([{0}, {0}], axis=-1)", "np.pad({}, 1)", "np.swapaxes({}, 0, -1)",
+            "np.pad({}, 2, mode='reflect')", "np.pad({}, 1, mode='edge')", "np.moveaxis({}, 0, -1)",
+            "np.pad({}, 1, mode='wrap')", "np.split({}, [1], axis=-1)[-1]", "np.roll({}, 3)",
         ]  # fmt: skip
+    if len(shape) == 1:
+        choices += [
+            "np.convolve({}, [0.5, 1.0, -0.25])", "np.diag({})", "np.vander({}, 3)",
+            "np.correlate({0}, {0})", "np.einsum('i,j->ij', {0}, {0})",
+        ]  # fmt: skip
+    if len(shape) >= 2:
+        choices += [
+            "np.rot90({})", "np.tril({})", "np.triu({}, 1)", "np.trace({})", "np.diagonal({}, 1)",
+            "np.kron({}, [1.0, -0.5])", "np.einsum('ij...->j...', {})", "np.flip({})",
+            "np.linalg.inv(0.2 * {0} @ np.swapaxes({0}, -1, -2) + np.eye({0}.shape[-2]))",
+            "np.linalg.slogdet(0.2 * {0} @ np.swapaxes({0}, -1, -2) + np.eye({0}.shape[-2]))[1]",
+        ]  # fmt: skip
+    if len(shape) == 2:
+        choices += ["np.cov({})", "np.einsum('ij,kj->ik', {0}, {0})", "np.column_stack([{0}, {0}])"]
     return str(draw(st.sampled_from(choices))).replace("{}", name).replace("{0}", name)
 
 
@@ -195,6 +270,7 @@ def _write(draw: Any, program: Program, name: str, shape: tuple[int, ...]) -> li
 _KINDS: dict[str, Callable[..., Any]] = {
     "along": _along,
     "binary": _binary,
+    "call": _call,
     "contract": _contract,
     "rearrange": _rearrange,
     "reduce": _reduce,
