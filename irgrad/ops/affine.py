@@ -51,6 +51,8 @@ def _params(shape: Shape, offsets: Shape, steps: Steps) -> dict[str, Any]:
 _DIAGONAL = _params((2, 3), (0, 1, 0), ((0, 1), (0, 1), (1, 0)))
 _WINDOWS = _params((3, 2, 2), (0, 0), ((0, 1, 0), (1, 0, 1)))
 _ANTIDIAGONAL = _params((3,), (2, 0), ((-1,), (1,)))
+_CORNER = _params((1,), (0, 3), ((1,), (1,)))
+_NOTHING = _params((0,), (0, 0), ((1,), (1,)))
 
 affine: Op = declare(
     Op(
@@ -63,6 +65,8 @@ affine: Op = declare(
             Sample((real(-1, 1, (3, 4, 2)),), _DIAGONAL),
             Sample((real(-1, 1, (2, 4)),), _WINDOWS),
             Sample((real(-1, 1, (3, 4)),), _ANTIDIAGONAL),
+            Sample((real(-1, 1, (3, 4)),), _CORNER),
+            Sample((real(-1, 1, (0, 4)),), _NOTHING),
         ),
         spellings=("np.diagonal", "np.lib.stride_tricks.sliding_window_view"),
     )
@@ -89,6 +93,8 @@ affine_add: Op = declare(
         samples=(
             Sample((real(-1, 1, (3, 4, 2)), real(2, 3, (2, 3), seed=1)), _DIAGONAL),
             Sample((real(-1, 1, (2, 4)), real(2, 3, (3, 2, 2), seed=1)), _WINDOWS),
+            Sample((real(-1, 1, (3, 4)), real(2, 3, (1,), seed=1)), _CORNER),
+            Sample((real(-1, 1, (0, 4)), real(2, 3, (0,), seed=1)), _NOTHING),
         ),
     )
 )
@@ -116,6 +122,8 @@ affine_set: Op = declare(
         samples=(
             Sample((real(-1, 1, (3, 4, 2)), real(2, 3, (2, 3), seed=1)), _DIAGONAL),
             Sample((real(-1, 1, (3, 4)), real(2, 3, (3,), seed=1)), _ANTIDIAGONAL),
+            Sample((real(-1, 1, (3, 4)), real(2, 3, (1,), seed=1)), _CORNER),
+            Sample((real(-1, 1, (0, 4)), real(2, 3, (0,), seed=1)), _NOTHING),
         ),
         spellings=("np.diag", "np.fill_diagonal"),
         selects=True,

@@ -63,7 +63,9 @@ full = declare(
         infer=_full_type,
         lowering=View(lambda type, indices, *, shape: ()),
         pullback=lambda cotangent, out, value, *, shape: (np.sum(cotangent),),
-        samples=(Sample((np.float64(1.5),), {"shape": (2, 3)}),),
+        samples=tuple(
+            Sample((np.float64(1.5),), {"shape": shape}) for shape in ((2, 3), (1,), (0, 2))
+        ),
     )
 )
 """An array of ``shape`` that holds one scalar everywhere."""
@@ -75,7 +77,9 @@ iota = declare(
         infer=lambda *, length, dtype: ArrayType(np.dtype(dtype), (length,)),
         lowering=Source(),
         nondifferentiable="a range of whole numbers",
-        samples=(Sample((), {"length": 5, "dtype": np.dtype(np.int64)}),),
+        samples=tuple(
+            Sample((), {"length": length, "dtype": np.dtype(np.int64)}) for length in (5, 1, 0)
+        ),
     )
 )
 """0, 1, ..., ``length - 1``."""

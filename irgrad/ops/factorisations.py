@@ -68,7 +68,10 @@ lu = declare(
         lowering=Kernel("lu_{p}", _LU_KERNEL, core=2, batched=True),
         nondifferentiable="what is computed from the factors is differentiated by the matrix",
         promote=floating,
-        samples=(Sample((well_conditioned(3),)), Sample((well_conditioned(2, (2,)),))),
+        samples=tuple(
+            Sample((well_conditioned(n, batch),))
+            for n, batch in ((3, ()), (2, (2,)), (1, ()), (0, ()))
+        ),
         reference="LAPACK getrf",
     )
 )
@@ -179,6 +182,8 @@ eigen_symmetric = declare(
         samples=(
             Sample((np.diag([1.0, 3.0, 7.0]) + 0.2 * positive_definite(3),)),
             Sample((np.diag([1.0, 4.0]) + 0.3 * positive_definite(2, (2,), seed=1),)),
+            Sample((positive_definite(1),)),
+            Sample((np.zeros((2, 0, 0)),)),
         ),
         spellings=("np.linalg.eigh", "np.linalg.eigvalsh"),
         reference="Giles, Collected matrix derivative results, 2008",
@@ -263,6 +268,8 @@ singular_values = declare(
             Sample((np.diag([1.0, 3.0, 7.0]) + real(-0.3, 0.3, (3, 3)),)),
             Sample((np.eye(4, 2) * np.array([1.0, 3.0]) + real(-0.3, 0.3, (2, 4, 2), seed=1),)),
             Sample((np.eye(2, 3) * np.array([[1.0], [4.0]]) + real(-0.3, 0.3, (2, 3), seed=2),)),
+            Sample((well_conditioned(1),)),
+            Sample((np.zeros((2, 0, 0)),)),
         ),
         spellings=("np.linalg.svd", "np.linalg.svdvals"),
         reference="Townsend, Differentiating the singular value decomposition, 2016",
@@ -310,7 +317,7 @@ def _qr_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
     by_q = np.zeros_like(q) if by_q is None else by_q
     by_r = np.zeros_like(r) if by_r is None else by_r
     by_r = np.triu(by_r)
-    if _same(columns, r[..., 0]) or shape_of(r)[-2] == columns:
+    if shape_of(r)[-2] == columns:
         return (_tall_cotangent(by_q, by_r, q, r),)
     rest = a[..., rows:]
     by_rest = q @ by_r[..., rows:]
@@ -339,6 +346,8 @@ orthogonal_factors = declare(
             Sample((well_conditioned(3),)),
             Sample((real(-1, 1, (2, 4, 2)) + np.eye(4, 2),)),
             Sample((real(-1, 1, (2, 3), seed=3) + np.eye(2, 3),)),
+            Sample((well_conditioned(1),)),
+            Sample((np.zeros((2, 0, 0)),)),
         ),
         spellings=("np.linalg.qr",),
         reference="Roberts & Roberts, QR and LQ decomposition matrix backpropagation, "

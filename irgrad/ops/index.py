@@ -87,6 +87,7 @@ gather: Op = declare(
             Sample((real(-1, 1, (3, 4)), np.array([[2, 0], [1, 1]])), {"axes": (0,)}),
             Sample((real(-1, 1, (3, 4)), np.array([2, 0]), np.array([1, -1])), {"axes": (0, 1)}),
             Sample((real(-1, 1, (3, 4)), np.array([1, 1, 0])), {"axes": (1,)}),
+            Sample((real(-1, 1, (1,)), np.array([0])), {"axes": (0,)}),
         ),
         spellings=("ndarray.__getitem__ with integer arrays", "np.take"),
     )
@@ -127,6 +128,7 @@ scatter_add: Op = declare(
             Sample(
                 (real(-1, 1, (3, 4)), real(2, 3, (3, 3)), np.array([1, 1, 0])), {"axes": (1,)}
             ),
+            Sample((real(-1, 1, (1,)), real(2, 3, (1,)), np.array([0])), {"axes": (0,)}),
         ),
         spellings=("np.add.at",),
     )
@@ -162,6 +164,7 @@ scatter_set: Op = declare(
         samples=(
             Sample((real(-1, 1, (5,)), real(2, 3, (3,)), np.array([3, 0, -1])), {"axes": (0,)}),
             Sample((real(-1, 1, (5,)), real(2, 3, (3,)), np.array([3, 0, 3])), {"axes": (0,)}),
+            Sample((real(-1, 1, (1,)), real(2, 3, (1,)), np.array([0])), {"axes": (0,)}),
         ),
         spellings=("ndarray.__setitem__ with integer arrays",),
         selects=True,

@@ -145,7 +145,7 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
 
 _PSEUDO_INVERSE_KERNEL = '''def pseudo_inverse(a, out, cutoff):
     """Fill out with the Moore-Penrose inverses of matrices."""
-    for b in range(a.shape[0]):
+    for b in range(a.shape[0] if out.size else 0):
         u, s, v = np.linalg.svd(a[b], False)
         least = cutoff * s[0]
         for j in range(out.shape[1]):
@@ -187,6 +187,8 @@ pseudo_inverse = declare(
             Sample((real(-1, 1, (3, 2)),), {"cutoff": 1e-15}),
             Sample((real(-1, 1, (2, 2, 3), seed=1),), {"cutoff": 1e-15}),
             Sample((np.eye(2),), {"cutoff": 1e-15}),
+            Sample((real(1, 1, (1, 1)),), {"cutoff": 1e-15}),
+            Sample((np.zeros((0, 2)),), {"cutoff": 1e-15}),
         ),
         spellings=("np.linalg.pinv", "np.linalg.lstsq"),
         reference="Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def each_matrix(function: Callable[..., Any]) -> Callable[..., Any]:
     def evaluate(*operands: Any, **params: Any) -> Any:
         arrays = [np.asarray(operand) for operand in operands]
         batch = arrays[0].shape[:-2]
-        flat = [a.reshape(-1, *a.shape[-2:]) for a in arrays]
+        flat = [a.reshape(prod(a.shape[:-2]), *a.shape[-2:]) for a in arrays]
         made = [function(*matrices, **params) for matrices in zip(*flat, strict=True)]
         if not made:
             # No matrix shows what the results look like, so the identity does.

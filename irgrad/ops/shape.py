@@ -47,6 +47,8 @@ reshape: Op = declare(
         samples=(
             Sample((real(-1, 1),), {"shape": (2, 6)}),
             Sample((real(-1, 1),), {"shape": (3, 1, 4, 1)}),
+            Sample((real(-1, 1, (1,)),), {"shape": (1, 1)}),
+            Sample((real(-1, 1, (2, 0)),), {"shape": (0, 3)}),
         ),
         spellings=("np.reshape", "np.ravel", "np.squeeze", "np.expand_dims"),
     )
@@ -118,6 +120,8 @@ broadcast: Op = declare(
         samples=(
             Sample((real(-1, 1, (3, 1)),), {"shape": (2, 3, 4)}),
             Sample((np.float64(2.0),), {"shape": (3,)}),
+            Sample((real(-1, 1, (1,)),), {"shape": (1, 1)}),
+            Sample((real(-1, 1, (1, 1)),), {"shape": (2, 0)}),
         ),
         spellings=("np.broadcast_to",),
     )

@@ -79,10 +79,10 @@ def _factored_dtypes(dtypes: Any) -> tuple[np.dtype, ...]:
 
 def _solve_samples() -> tuple[Sample, ...]:
     samples = []
-    for batch, flipped in (((), False), ((2,), True)):
-        matrix = well_conditioned(3, batch, seed=4)
+    for n, batch, flipped in ((3, (), False), (3, (2,), True), (1, (), False), (0, (), False)):
+        matrix = well_conditioned(n, batch, seed=4)
         factors, pivots = lu(matrix)
-        right = real(-1, 1, (*batch, 3, 2), seed=5)
+        right = real(-1, 1, (*batch, n, 2), seed=5)
         samples.append(Sample((matrix, factors, pivots, right), {"flipped": flipped}))
     return tuple(samples)
 
@@ -161,7 +161,10 @@ def _determinant_type(
 
 
 def _determinant_samples() -> tuple[Sample, ...]:
-    matrices = (well_conditioned(3, seed=6), -well_conditioned(3, (2,), seed=7))
+    matrices = (
+        well_conditioned(3, seed=6), -well_conditioned(3, (2,), seed=7), well_conditioned(1),
+        well_conditioned(0),
+    )  # fmt: skip
     return tuple(Sample((matrix, *lu(matrix))) for matrix in matrices)
 
 

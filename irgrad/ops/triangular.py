@@ -68,11 +68,12 @@ triangular_solve = declare(
         promote=floating,
         samples=tuple(
             Sample(
-                (well_conditioned(3, batch, seed=1), real(-1, 1, (*batch, 3, 2), seed=2)),
+                (well_conditioned(n, batch, seed=1), real(-1, 1, (*batch, n, 2), seed=2)),
                 {"lower": lower, "flipped": flipped},
             )
-            for batch, lower, flipped in (
-                ((), True, False), ((), True, True), ((2,), False, False), ((), False, True),
+            for n, batch, lower, flipped in (
+                (3, (), True, False), (3, (), True, True), (3, (2,), False, False),
+                (3, (), False, True), (1, (), True, False), (0, (), True, False),
             )
         ),
         reference="BLAS trsm",

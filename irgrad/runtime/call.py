@@ -95,7 +95,7 @@ def _numba_type(type: ArrayType) -> Any:
 def _plain(function: Callable[..., Any], inputs: Sequence[ArrayType]) -> Callable[..., Any]:
     """Return an emitted function run as plain Python, on NumPy scalars as the machine would.
 
-    Like a compiled one it raises TypeError for arrays of another dtype or rank.
+    Like a compiled one it raises TypeError for arrays of another dtype, rank or order in memory.
     """
 
     def call(*arguments: Any) -> Any:
@@ -107,8 +107,9 @@ def _plain(function: Callable[..., Any], inputs: Sequence[ArrayType]) -> Callabl
                 not isinstance(argument, np.ndarray)
                 or argument.dtype != type.dtype
                 or argument.ndim != type.rank
+                or not argument.flags.c_contiguous
             ):
-                raise TypeError(f"an array of type {type} is needed")
+                raise TypeError(f"a contiguous array of type {type} is needed")
             ready.append(argument)
         with np.errstate(all="ignore"):
             return function(*ready)

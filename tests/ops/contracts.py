@@ -6,17 +6,19 @@ of them goes through the rule under test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from irgrad.differentiate.reverse import pull_back, value_and_gradient
+from irgrad.errors import ShapeError
+from irgrad.inline.forward import inline_jvp
 from irgrad.interpret.evaluate import evaluate
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph, Node, reachable
-from irgrad.ir.op import Elementwise, Op, Reduction, Sample
+from irgrad.ir.op import Elementwise, Kernel, Op, Reduction, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops import OPS
 from irgrad.trace.trace import InputSpec, Traced, run_traced
@@ -179,6 +181,118 @@ def directional_gradient(
     return along
 
 
+def pushed(
+    function: Callable[..., Any],
+    operands: Sequence[Any],
+    positions: Sequence[int],
+    directions: Sequence[Any],
+) -> list[Any]:
+    """Return the derivatives of a function's inexact results along directions, by forward mode."""
+    made = traced(along(function, positions, directions), operands)
+    with np.errstate(all="ignore"):
+        return list(evaluate(made.graph, *operands, *made.captured))
+
+
+def along(
+    function: Callable[..., Any], positions: Sequence[int], directions: Sequence[Any]
+) -> Callable[..., Any]:
+    """Return the pushforward of a function at its operands, for tracers."""
+
+    def pushforward(*operands: Any) -> list[Any]:
+        def of_moved(*moved: Any) -> list[Any]:
+            own = list(operands)
+            for position, operand in zip(positions, moved, strict=True):
+                own[position] = operand
+            results = parts(function(*own))
+            return [r for r in results if getattr(r, "dtype", np.dtype(int)).kind == "f"]
+
+        at = tuple(operands[position] for position in positions)
+        steps = tuple(
+            np.asarray(d, x.dtype)[()] for x, d in zip(at, directions, strict=True)
+        )
+        tangents: list[Any] = inline_jvp(of_moved, at, steps)[1]
+        return tangents
+
+    return pushforward
+
+
+def drawn_along(operands: Sequence[Any], positions: Sequence[int]) -> list[Any]:
+    """Return a random direction for each operand that derivatives are taken by.
+
+    They are short, so that steps along them stay within samples' distance of poles and jumps.
+    """
+    draws = np.random.default_rng(13)
+    return [draws.uniform(0.1, 0.3, np.shape(operands[position])) for position in positions]
+
+
+def moved_along(
+    operands: Sequence[Any], positions: Sequence[int], directions: Sequence[Any], t: Any
+) -> list[Any]:
+    """Return the operands a step ``t`` along directions."""
+    own = [np.asarray(x) for x in operands]
+    for position, direction in zip(positions, directions, strict=True):
+        own[position] = own[position] + t * direction
+    return [x[()] for x in own]
+
+
+SIZES_IN_PARAMS = frozenset({"shape", "sizes", "offsets", "length", "body", "branches"})
+"""Params that say how large the operands are, so that these can't be of other sizes."""
+
+
+def sized(case: Case, size: int) -> Case | None:
+    """Return the case with every axis longer than 1 of another size.
+
+    None where the params hold sizes, the op is one of matrices, whose numbers belong together, or
+    NumPy refuses: the smallest of no elements, say.
+    """
+    matrices = isinstance(case.op.lowering, Kernel) and case.op.lowering.core == 2
+    if matrices or SIZES_IN_PARAMS & set(case.sample.params):
+        return None
+    operands = tuple(
+        np.resize(np.asarray(x), tuple(size if n > 1 else n for n in np.shape(x)))[()]
+        for x in case.sample.operands
+    )
+    return _changed(case, operands)
+
+
+def broadcast(case: Case) -> Case | None:
+    """Return an elementwise case of several operands with each of size 1 along another axis."""
+    if not isinstance(case.op.lowering, Elementwise) or len(case.sample.operands) == 1:
+        return None
+    operands = []
+    for position, operand in enumerate(case.sample.operands):
+        array = np.asarray(operand)
+        axis = position % array.ndim if array.ndim else 0
+        operands.append(np.take(array, [0], axis=axis) if array.ndim else operand)
+    return _changed(case, tuple(operands))
+
+
+def _changed(case: Case, operands: tuple[Any, ...]) -> Case | None:
+    changed = Case(case.op, Sample(operands, case.sample.params, case.sample.differentiable))
+    try:
+        case.op.infer(*(spec.type for spec in specs(operands, False)[0]), **case.sample.params)
+        results = apply(changed, operands)
+    except (ShapeError, ValueError, IndexError):
+        return None
+    return changed if all(np.isfinite(r).all() for r in results) else None
+
+
+def derived(cases: Mapping[str, Case]) -> dict[str, Case]:
+    """Return one case of each op with operands of size 0, of size 1, and broadcast."""
+    ways: dict[str, Callable[[Case], Case | None]] = {
+        "empty": lambda case: sized(case, 0),
+        "one": lambda case: sized(case, 1),
+        "broadcast": broadcast,
+    }
+    found: dict[str, Case] = {}
+    for case in cases.values():
+        for way, change in ways.items():
+            name = f"{case.op.name}-{way}"
+            if name not in found and (changed := change(case)) is not None:
+                found[name] = changed
+    return found
+
+
 def differences(
     function: Callable[..., Any], operands: Sequence[Any], position: int
 ) -> np.ndarray:
@@ -236,9 +350,8 @@ def layouts(operand: Any) -> Iterator[Any]:
     wide = np.zeros((*array.shape, 2), array.dtype)
     wide[..., 0] = array
     yield wide[..., 0]
-    if array.ndim:
-        yield np.ascontiguousarray(array[..., ::-1])[..., ::-1]
-        yield np.asfortranarray(array)
+    yield np.ascontiguousarray(array[..., ::-1])[..., ::-1] if array.ndim else array
+    yield array.copy("F")
     frozen = array.copy()
     frozen.flags.writeable = False
     yield frozen

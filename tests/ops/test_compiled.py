@@ -17,7 +17,16 @@ from irgrad.ir.text import digest
 from irgrad.ir.types import ArrayType
 from irgrad.ops import OPS
 from irgrad.runtime.load import load_module
-from tests.ops.contracts import Case, apply, gradient, identified, weighted, weights
+from tests.ops.contracts import (
+    Case,
+    apply,
+    derived,
+    gradient,
+    identified,
+    layouts,
+    weighted,
+    weights,
+)
 
 
 def stands_alone(case: Case) -> bool:
@@ -31,7 +40,10 @@ def loop_variables(value: Any) -> list[str]:
     return list(dims.symbols(value)) if isinstance(value, dims.Size) else []
 
 
-CASES = {name: case for name, case in identified() if stands_alone(case)}
+DECLARED = dict(identified())
+CASES = {
+    name: case for name, case in (DECLARED | derived(DECLARED)).items() if stands_alone(case)
+}
 
 
 def each(cases: dict[str, Case]) -> Any:
@@ -77,9 +89,16 @@ def test_emitted_gradient_run_as_python(case: Case) -> None:
     with np.errstate(all="ignore"):
         compiled = irgrad.compile(objective, argnums=case.floats, jit=False)
         got_value, got = compiled.value_and_grad(*operands)
-    assert_near(got_value, value)
-    for mine, wanted in zip(got, gradients, strict=True):
-        assert_near(mine, wanted)
+        assert_near(got_value, value)
+        for mine, wanted in zip(got, gradients, strict=True):
+            assert_near(mine, wanted)
+        for arguments in zip(*map(layouts, operands), strict=True):
+            before = [x.copy() for x in arguments]
+            again = compiled.value_and_grad(*arguments)
+            for mine, wanted in zip((again[0], *again[1]), (got_value, *got), strict=True):
+                assert_near(mine, wanted)
+            for x, kept in zip(arguments, before, strict=True):
+                np.testing.assert_array_equal(x, kept)
 
 
 CHUNK = 8
