@@ -39,9 +39,10 @@ _LU_KERNEL = '''def lu_{p}(a, factors, pivots):
         for i in range(a.shape[1]):
             for j in range(a.shape[2]):
                 factors[b, i, j] = a[b, i, j]
-        {p}getrf(
-            n.ctypes, n.ctypes, factors[b].ctypes, n.ctypes, pivots[b].ctypes, info.ctypes
-        )
+        if a.shape[1] > 0:
+            {p}getrf(
+                n.ctypes, n.ctypes, factors[b].ctypes, n.ctypes, pivots[b].ctypes, info.ctypes
+            )
 '''
 
 

@@ -7,6 +7,7 @@ of its declaration; the rest are spellings of arrays taken apart, folded and put
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,7 +123,8 @@ def programs(draw: Any, steps: int = 6) -> Program:
         lines = [f"{name} = {text}"] if isinstance(text, str) else [*text, f"{name} = w"]
         trial = Program(program.arguments, [*program.lines, *lines, f"return {name}"])
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 result = np.asarray(trial.function()(*trial.values(0)))
         except (ValueError, IndexError):
             continue  # the smallest of no elements, say
