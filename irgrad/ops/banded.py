@@ -122,13 +122,16 @@ banded_solve = declare(
         samples=tuple(
             Sample(
                 (
-                    real(-1, 1, (*batch, lower + upper + 1, 4), seed=11)
+                    real(-1, 1, (*batch, lower + upper + 1, n), seed=11)
                     + 4.0 * (np.arange(lower + upper + 1) == upper)[:, None],
-                    real(-1, 1, (*batch, 4, 2), seed=12),
+                    real(-1, 1, (*batch, n, 2), seed=12),
                 ),
                 {"lower": lower, "upper": upper, "flipped": flipped},
             )
-            for batch, lower, upper, flipped in (((), 1, 2, False), ((2,), 1, 0, True))
+            for n, batch, lower, upper, flipped in (
+                (4, (), 1, 2, False), (4, (2,), 1, 0, True), (1, (), 0, 0, False),
+                (0, (), 0, 0, False),
+            )
         ),
         spellings=("scipy.linalg.solve_banded",),
         reference="LAPACK gbtrf, gbtrs",

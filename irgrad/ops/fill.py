@@ -46,6 +46,8 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", sub
     carrier = a if hasattr(a, "lift") else fill_value
     target = np.dtype(dtype) if dtype is not None else dtype_of(a)
     sizes: Any = shape_of(a) if shape is None else as_shape(shape)
+    if isinstance(fill_value, int | float | np.generic):
+        fill_value = np.asarray(fill_value).astype(target)[()]
     value = carrier.lift(fill_value)
     if dtype_of(value) != target:
         value = convert(value, dtype=target)

@@ -99,6 +99,8 @@ packed_lu = declare(
         samples=(
             Sample((well_conditioned(3),)),
             Sample((well_conditioned(2, (2,))[..., ::-1],)),
+            Sample((well_conditioned(1),)),
+            Sample((np.zeros((2, 0, 0)),)),
         ),
         spellings=("scipy.linalg.lu_factor",),
         reference="LAPACK getrf; de Hoog, Anderssen & Lukas, Math. Comp. 80 (2011)",
@@ -137,7 +139,9 @@ order_of_rows = declare(
         infer=lambda pivots: pivots.with_dtype(np.dtype(np.int64)),
         lowering=Kernel("order_of_rows", _ORDER_KERNEL, core=1, batched=True),
         nondifferentiable="whole numbers",
-        samples=(Sample((np.array([2, 1, 2], np.int32),)),),
+        samples=tuple(
+            Sample((np.array(pivots, np.int32),)) for pivots in ([2, 1, 2], [0], [])
+        ),
     )
 )
 """Which row of the matrix each row of L U is, from the exchanges ``pivots: (..., n)``."""

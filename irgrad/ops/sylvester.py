@@ -99,12 +99,12 @@ sylvester = declare(
         samples=tuple(
             Sample(
                 (
-                    well_conditioned(3, batch, seed=8),
-                    well_conditioned(2, batch, seed=9),
-                    real(-1, 1, (*batch, 3, 2), seed=10),
+                    well_conditioned(m, batch, seed=8),
+                    well_conditioned(n, batch, seed=9),
+                    real(-1, 1, (*batch, m, n), seed=10),
                 )
             )
-            for batch in ((), (2,))
+            for m, n, batch in ((3, 2, ()), (3, 2, (2,)), (1, 1, ()), (0, 1, ()))
         ),
         spellings=("scipy.linalg.solve_sylvester",),
         reference="Bartels & Stewart, Comm. ACM 15 (1972)",
