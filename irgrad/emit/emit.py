@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from irgrad.emit import foreign, library, vector_math
 from irgrad.emit.expressions import Printer, size_text
 from irgrad.emit.foreign import Entry
-from irgrad.emit.statements import WIDTH, statements_text
+from irgrad.emit.statements import WIDTH, broken, statements_text
 from irgrad.emit.templates import render
 from irgrad.ir import loops
 from irgrad.ops.texts import TEXTS
@@ -55,8 +55,7 @@ class FunctionView:
     """What ``function.py.jinja`` prints."""
 
     flags: str
-    name: str
-    parameters: str
+    head: str
     summary: str
     sizes: tuple[str, ...]
     condition: str
@@ -180,8 +179,9 @@ def _task(share: loops.Share, function: loops.Function, printer: Printer) -> str
         "function.py.jinja",
         FunctionView(
             flags="LOOP",
-            name=share.task,
-            parameters=", ".join([share.first, share.last, *share.parameters]),
+            head=broken(
+                f"{share.task}(", ", ".join([share.first, share.last, *share.parameters])
+            ),
             summary=f"Do trips {share.first} to {share.last} of a loop of {function.name}.",
             sizes=(),
             condition=_condition(share.checks),
@@ -198,8 +198,7 @@ def _function(function: loops.Function, flags: str, printer: Printer) -> str:
         "function.py.jinja",
         FunctionView(
             flags=flags,
-            name=function.name,
-            parameters=arguments,
+            head=broken(f"{function.name}(", arguments),
             summary=function.summary,
             sizes=_size_lines(function.sizes, function.arguments),
             condition=_condition(function.checks),

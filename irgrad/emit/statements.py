@@ -129,12 +129,14 @@ def _share(statement: loops.Share, printer: Printer) -> list[str]:
         f"({text})" if " " in text else text
         for text in map(size_text, (statement.extent, statement.work, statement.least))
     )
+    most = statement.extent if isinstance(statement.extent, int) else MOST_PARTS
+    most = min(most, MOST_PARTS)
     scalars = [total for total in statement.totals if not total.shape]
     copies = {total.name: f"{total.parts}[{part}]" for total in statement.totals if total.shape}
 
     def call(targets: Iterable[str], first: str, last: str, given: Iterable[str]) -> str:
         result = "".join([", ".join(targets), " = "]) if scalars else ""
-        return _broken(f"{result}{statement.task}(", ", ".join([first, last, *given]))
+        return broken(f"{result}{statement.task}(", ", ".join([first, last, *given]))
 
     found = [total.part for total in scalars]
     alone = call(found, "0", extent, statement.parameters).split("\n")
@@ -148,7 +150,7 @@ def _share(statement: loops.Share, printer: Printer) -> list[str]:
     )
     view = ShareView(
         parts=parts,
-        count=f"min({MOST_PARTS}, {work} // {least})",
+        count=f"min({most}, {work} // {least})",
         alone=tuple(alone),
         copies=statements_text(statement.copies, printer),
         part=part,
@@ -158,8 +160,8 @@ def _share(statement: loops.Share, printer: Printer) -> list[str]:
     return render("share.py.jinja", view).rstrip("\n").split("\n")
 
 
-def _broken(opening: str, arguments: str) -> str:
-    """Return a call, its arguments on lines of their own where one line would be too long."""
+def broken(opening: str, arguments: str) -> str:
+    """Return what takes arguments, with these on lines of their own where one is too long."""
     if len(opening) + len(arguments) < WIDTH:
         return f"{opening}{arguments})"
     lines = textwrap.wrap(arguments, WIDTH, break_long_words=False)

@@ -204,6 +204,8 @@ def _spread(
     """Split an index into its start, its step a trip, and how far inner loops take it."""
     low = high = 0
     for inner in access.inner:
+        if inner.variable not in dims.symbols(index):
+            continue
         split = affine(index, inner.variable)
         if split is None or not isinstance(inner.extent, int):
             return None

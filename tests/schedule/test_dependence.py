@@ -41,6 +41,9 @@ FREE = {
         inner(loops.Let("t", plus(loops.Name("t"), load("b", IN)), (), True)),
         loops.Store("a", (9 - AT,), loops.Name("t")),
     ),
+    "rows of any length": nest(
+        loops.Loop("@j", dims.symbol("n"), (loops.Store("a", (9 - AT, IN), load("b", IN)),))
+    ),
     "a symbolic number of trips": loops.Loop(
         "@i", dims.symbol("n"), (loops.Store("a", (dims.symbol("n") - AT,), load("b", AT)),)
     ),
