@@ -13,6 +13,7 @@ from irgrad.emit import library
 from irgrad.emit.expressions import Printer, literal, size_text
 from irgrad.emit.templates import render
 from irgrad.ir import loops
+from irgrad.ir.dims import Dim
 
 MOST_PARTS = 16
 """Parts into which a shared loop is cut at most."""
@@ -266,9 +267,14 @@ def _argument(argument: Any, printer: Printer) -> str:
     if isinstance(argument, str):
         return argument
     if isinstance(argument, loops.Part):
-        leading = f"[{', '.join(map(size_text, argument.leading))}]" if argument.leading else ""
+        places = ", ".join(map(_place_text, argument.leading))
+        leading = f"[{places}]" if argument.leading else ""
         return f"{argument.array}{leading}{'.T' if argument.transposed else ''}"
     return printer.text(argument)
+
+
+def _place_text(place: Dim | loops.AxisSlice) -> str:
+    return _slice_text(place) if isinstance(place, loops.AxisSlice) else size_text(place)
 
 
 def _copy(statement: loops.Copy, printer: Printer) -> list[str]:

@@ -251,7 +251,7 @@ class Part:
     """``array[leading]`` or its transpose, as an argument of a call."""
 
     array: str
-    leading: tuple[Dim, ...] = ()
+    leading: tuple[Dim | AxisSlice, ...] = ()
     transposed: bool = False
 
 

@@ -138,7 +138,10 @@ def _called(call: loops.Call, scope: _Scope) -> float:
 
 def _shape_of(argument: Any, scope: _Scope) -> tuple[int, ...]:
     if isinstance(argument, loops.Part):
-        shape = _shape_of(argument.array, scope)[len(argument.leading) :]
+        shape = _shape_of(argument.array, scope)
+        cut = [part for part in argument.leading if isinstance(part, loops.AxisSlice)]
+        rows = tuple(dims.evaluate(part.size, scope.sizes) for part in cut)
+        shape = (*rows, *shape[len(argument.leading) :])
         return shape[::-1] if argument.transposed else shape
     name = scope.aliases.get(str(argument), (str(argument), frozenset()))[0]
     return scope.shapes.get(name, ((), 8))[0]

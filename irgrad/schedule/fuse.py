@@ -15,16 +15,20 @@ from dataclasses import dataclass, field
 
 from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Node
-from irgrad.schedule.units import Kernel, Read, Unit, variable
+from irgrad.schedule.units import Kernel, Read, Unit, moves, variable
 
 
 @dataclass(eq=False)
 class Nest:
-    """A loop over the variable of ``depth`` and what runs inside, in order."""
+    """A loop over the variable of ``depth`` and what runs inside, in order.
+
+    With a ``length``, it goes over blocks of so many elements.
+    """
 
     depth: int
     extent: Dim
     items: list[Item]
+    length: int | None = None
 
 
 Item = Unit | Nest
@@ -68,11 +72,19 @@ class Dependences:
 
 def fuse(units: Sequence[Unit]) -> list[Item]:
     """Return the units arranged in loop nests."""
+    return _arrange(units, 0, _dependences(units))
+
+
+def arrange_inside(units: Sequence[Unit]) -> list[Item]:
+    """Return the units that share their outermost loop arranged inside it."""
+    return _arrange(units, 1, _dependences(units))
+
+
+def _dependences(units: Sequence[Unit]) -> Dependences:
     makers: dict[Node, list[Unit]] = {}
     for unit in units:
         makers.setdefault(unit.node, []).append(unit)
-    dependences = Dependences(makers)
-    return _arrange(units, 0, dependences)
+    return Dependences(makers)
 
 
 def _arrange(units: Sequence[Unit], depth: int, dependences: Dependences) -> list[Item]:
@@ -115,6 +127,7 @@ def _home_for(
     producing = {id(group) for group, _, _ in needed}
     behind = _behind({group for group, _, _ in needed})
     related: _Group | None = None
+    unrolled = depth > 1 and isinstance(extent, int)  # nothing is gained by sharing such a loop
     own = {read.node for read in unit.reads()}
     for group in groups:
         if group.extent != extent:
@@ -126,7 +139,7 @@ def _home_for(
         if id(group) in producing:
             return group
         if related is None and group.rank == len(unit.domain) and not own.isdisjoint(group.reads):
-            related = group
+            related = None if unrolled else group
     return related
 
 
@@ -226,10 +239,10 @@ def _shares(maker: Unit, unit: Unit, reads: list[Read] | None, depth: int) -> bo
         )
     if isinstance(maker, Kernel) and maker.inplace is not None:
         return False
-    shared = variable(depth)
-    if shared not in maker.write:
+    moving = [index for index in maker.write if moves(index, depth)]
+    if len(moving) != 1 or moving[0] not in (variable(depth), variable(0) + variable(depth)):
         return False
-    position = maker.write.index(shared)
+    position = maker.write.index(moving[0])
     return all(
-        position < len(read.indices) and read.indices[position] == shared for read in reads
+        position < len(read.indices) and read.indices[position] == moving[0] for read in reads
     )

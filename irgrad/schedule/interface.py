@@ -74,7 +74,7 @@ def allocations(lowering: Context, units: Sequence[Unit]) -> list[loops.Statemen
         statements.append(
             loops.Allocate(
                 lowering.names.of(node),
-                tuple(type.shape[axis] for axis in place.axes),
+                place.shape(type.shape),
                 type.dtype,
                 fill,
                 scratch=bool(place.path),

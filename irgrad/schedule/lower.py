@@ -17,17 +17,19 @@ from irgrad.schedule.blocks import in_blocks
 from irgrad.schedule.build import Memory, build_units
 from irgrad.schedule.copies import copies_as_loops
 from irgrad.schedule.directions import forwards
-from irgrad.schedule.fuse import Item, Nest, fuse
+from irgrad.schedule.fuse import Item, Nest
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
 from irgrad.schedule.names import Names
 from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
 from irgrad.schedule.reuse import in_freed_memory, without_copies
 from irgrad.schedule.routines import lower_routine
 from irgrad.schedule.rows import through_rows
+from irgrad.schedule.row_blocks import schedule
 from irgrad.schedule.share import share
 from irgrad.schedule.storage import Path, Place, paths, place_values
 from irgrad.schedule.tidy import tidy
 from irgrad.schedule.units import (
+    ROWS,
     Kernel,
     Number,
     Read,
@@ -35,6 +37,7 @@ from irgrad.schedule.units import (
     Term,
     Unit,
     is_dim,
+    moves,
     variable,
 )
 from irgrad.schedule.unroll import unroll
@@ -58,6 +61,8 @@ class Lowering:
     allocations: list[loops.Statement] = field(default_factory=list)
     aliases: list[loops.Statement] = field(default_factory=list)
     views: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    block_views: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    """Views of the rows of the block under way."""
     inlined: dict[Node, tuple[loops.Expression, tuple[int, ...]]] = field(default_factory=dict)
     at_hand: dict[Node, loops.Name] = field(default_factory=dict)
     kernels: dict[str, str] = field(default_factory=dict)
@@ -71,7 +76,7 @@ class Lowering:
                 statements.extend(map(self._initial, folds))
                 inner = self.body(item.items, depth + 1)
                 statements.extend(map(self._cleared, self._scratch_folds(item)))
-                statements.append(loops.Loop(_variable_name(depth), item.extent, tuple(inner)))
+                statements.append(self._loop(item, inner))
                 for kernel in folds:
                     statements.extend(self._stored(kernel, self._accumulator(kernel), ()))
             elif isinstance(item, Kernel):
@@ -79,6 +84,17 @@ class Lowering:
             else:
                 statements.extend(lower_routine(self, item))
         return statements
+
+    def _loop(self, nest: Nest, body: Sequence[loops.Statement]) -> loops.Statement:
+        """Return a loop, or one over blocks that begins with views of the rows it works on."""
+        name = _variable_name(nest.depth)
+        if nest.length is None:
+            return loops.Loop(name, nest.extent, tuple(body))
+        views = [loops.Slice(view, *key) for key, view in self.block_views.items()]
+        self.block_views.clear()
+        return loops.Blocks(
+            name, nest.extent, (*views, *body), size=str(ROWS), length=nest.length
+        )
 
     def _local_folds(self, nest: Nest) -> list[Kernel]:
         """Return the folds inside a nest that a local variable holds, begun before the nest."""
@@ -155,7 +171,7 @@ class Lowering:
             if isinstance(expression, loops.Name) and expression.name == name:
                 return []
             return [loops.Let(name, expression, numbers)]
-        array, indices = self.element(node, node, kernel.write, (), [])
+        array, indices = self.element(node, node, kernel.write, self.around[id(kernel)], [])
         if node in self.reading.at_once and isinstance(expression, loops.Name):
             self.at_hand[node] = expression
         elif node in self.reading.at_once:
@@ -222,15 +238,20 @@ class Lowering:
         place = self.places.get(node)
         array = self.names.of(root)
         shape = root.array_type.shape
-        if place is not None and place.axes != tuple(range(len(shape))):
-            indices = tuple(indices[axis] for axis in place.axes)
-            shape = tuple(shape[axis] for axis in place.axes)
+        if place is not None:
+            indices = place.indices(indices)
+            shape = place.shape(shape)
+        in_blocks = bool(path) and path[0].length is not None
         slices: list[loops.AxisSlice | None] = []
         plain: list[Any] = []
         for index, dim in zip(indices, shape, strict=True):
             if not is_dim(index):
                 slices.append(None)
                 plain.append(self.expression(index, path, numbers))
+                continue
+            if in_blocks and moves(index, 0):
+                slices.append(loops.AxisSlice(variable(0), ROWS, 1, bounded=True))
+                plain.append(index - variable(0))
                 continue
             loop, start, step = _affine(index)
             if loop is None:
@@ -255,9 +276,12 @@ class Lowering:
         if not plain:  # one fixed element: no view of it is needed
             return array, tuple(indices)
         key = (array, tuple(slices))
-        name = self.views.get(key)
+        views = self.views
+        if any(part is not None and moves(part.start, 0) for part in slices):
+            views = self.block_views
+        name = views.get(key)
         if name is None:
-            name = self.views[key] = self.names.view(array)
+            name = views[key] = self.names.view(array)
         return name, tuple(plain)
 
 
@@ -303,12 +327,16 @@ def lower_function(
     numbers = graph.numbers()
     names = Names(graph, numbers, reserved)
     units, memory = build_units(graph)
-    items = fuse(units)
+    scheduled = schedule(graph, units, memory)
+    items, units = scheduled.items, scheduled.units
     around = paths(items)
     places = place_values(graph, units, memory, around)
     for node, wish in zip(graph.outputs, wishes, strict=True):
         place = places.get(node)
         names.prefer(place.root if place is not None else node, wish)
+    for copy, (node, purpose) in scheduled.copies.items():
+        numbers[copy] = numbers[node]
+        names.prefer(copy, f"{names.of(node)}_{purpose}")
     maker: dict[Node, Unit] = {unit.node: unit for unit in reversed(units)}
     lowering = Lowering(
         graph, names, numbers, places, memory, around, read_values(units, around, maker), maker

@@ -26,9 +26,15 @@ class Storing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """``np.dot(first, second, out)``, each matrix transposed where its flag says so."""
+    """``np.dot(first, second, out)``, each matrix transposed where its flag says so.
+
+    ``letters`` name the axes of both operands, as they are stored, and of the result; ``loops`` is
+    the same product without BLAS.
+    """
 
     transposed: tuple[bool, bool]
+    letters: tuple[str, str, str]
+    loops: Kernel
 
 
 def product_unit(builder: Storing, node: Node) -> Unit:
@@ -43,13 +49,18 @@ def product_unit(builder: Storing, node: Node) -> Unit:
     matched = _as_product(x, y, left, right, result)
     if matched is None or not node.array_type.inexact or _is_small(x, y, left, right):
         return _loops(builder, node, x, y, left, right, result)
-    (first, second), flags = matched
-    operands, turned = [], []
-    for operand, flag in zip((first, second), flags, strict=True):
+    operands, turned, named = [], [], []
+    for operand, flag, letters in zip(*matched, strict=True):
         operand, also = _untransposed(builder, operand)
         operands.append(builder.whole(operand))
         turned.append(flag != also)
-    return Routine(node, "dot", tuple(operands), Product((turned[0], turned[1])))
+        named.append(letters[::-1] if also else letters)
+    product = Product(
+        (turned[0], turned[1]),
+        (named[0], named[1], result),
+        _loops(builder, node, x, y, left, right, result),
+    )
+    return Routine(node, "dot", tuple(operands), product)
 
 
 def _batch(left: str, right: str, result: str) -> str:
@@ -73,14 +84,19 @@ def _batched(builder: Storing, node: Node, batch: str, inner: tuple[str, str, st
         isinstance(small, int) and small <= SMALL_PRODUCT
     ):
         return _loops(builder, node, x, y, batch + left, batch + right, batch + result)
-    (first, second), flags = matched
+    (first, second), flags, letters = matched
     domain = tuple(dim for dim in node.array_type.shape[:count] if dim != 1)
     depths = iter(range(count))
     place: tuple[dims.Dim, ...] = tuple(
         0 if dim == 1 else variable(next(depths)) for dim in node.array_type.shape[:count]
     )
     operands = (builder.whole(first), builder.whole(second))
-    return Routine(node, "dot", operands, Product(flags), domain, (place, place), place)
+    product = Product(
+        flags,
+        (batch + letters[0], batch + letters[1], batch + result),
+        _loops(builder, node, x, y, batch + left, batch + right, batch + result),
+    )
+    return Routine(node, "dot", operands, product, domain, (place, place), place)
 
 
 def _untransposed(builder: Storing, operand: Node) -> tuple[Node, bool]:
@@ -98,8 +114,8 @@ def _untransposed(builder: Storing, operand: Node) -> tuple[Node, bool]:
 
 def _as_product(
     x: Node, y: Node, left: str, right: str, result: str
-) -> tuple[tuple[Node, Node], tuple[bool, bool]] | None:
-    """Match a matrix-matrix or matrix-vector product; None for anything else."""
+) -> tuple[tuple[Node, Node], tuple[bool, bool], tuple[str, str]] | None:
+    """Match a matrix-matrix or matrix-vector product, operands in order; None for others."""
     shared = [c for c in left if c in right]
     if len(shared) != 1 or shared[0] in result or max(len(left), len(right)) > 2:
         return None
@@ -112,8 +128,8 @@ def _as_product(
         x, y, left, right = y, x, right, left
     if len(left) == 1 or len(right) == 1:
         flags = (len(left) == 2 and left[0] == summed, len(right) == 2 and right[1] == summed)
-        return ((x, y), flags)
-    return ((x, y), (left[0] == summed, right[1] == summed))
+        return (x, y), flags, (left, right)
+    return (x, y), (left[0] == summed, right[1] == summed), (left, right)
 
 
 def _is_small(x: Node, y: Node, left: str, right: str) -> bool:

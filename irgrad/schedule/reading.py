@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from irgrad.ir.graph import Node
 from irgrad.schedule.fuse import Item, Nest
 from irgrad.schedule.storage import Path
-from irgrad.schedule.units import Kernel, Routine, Unit, variable
+from irgrad.schedule.units import Kernel, Routine, Unit, moves
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,17 @@ def is_fold(kernel: Kernel) -> bool:
     return (
         kernel.fold is not None
         and kernel.inplace is None
-        and any(variable(depth) not in kernel.write for depth in range(len(kernel.domain)))
+        and not all(_keeps(kernel, depth) for depth in range(len(kernel.domain)))
     )
+
+
+def _keeps(kernel: Kernel, depth: int) -> bool:
+    """Tell whether the loop at ``depth`` moves what a unit writes."""
+    return any(moves(index, depth) for index in kernel.write)
 
 
 def fold_depth(kernel: Kernel) -> int | None:
     """Return the depth of the outermost folded loop if all kept axes lie outside it, else None."""
-    kept = [variable(depth) in kernel.write for depth in range(len(kernel.domain))]
+    kept = [_keeps(kernel, depth) for depth in range(len(kernel.domain))]
     first = kept.index(False)
     return None if any(kept[first:]) else first

@@ -17,7 +17,7 @@ from irgrad.schedule.choices import lower_choice
 from irgrad.schedule.loops import lower_loop
 from irgrad.schedule.names import Names
 from irgrad.schedule.storage import Place
-from irgrad.schedule.units import Routine
+from irgrad.schedule.units import ROWS, Routine, variable
 
 CHECK_INDEX = '''def check_index(index, size):
     """Refuse indices that lie outside an axis of ``size`` elements."""
@@ -62,19 +62,31 @@ def _dot(context: Context, routine: Routine) -> list[loops.Statement]:
         zip(routine.operands, routine.detail.transposed, strict=True)
     ):
         place = routine.places[position] if routine.places else ()
-        arguments.append(_part(context, operand, place, flipped))
-    arguments.append(_part(context, routine.node, routine.write, False))
+        rows = bool(routine.rows) and routine.rows[position]
+        arguments.append(_part(context, operand, place, flipped, rows))
+    rows = bool(routine.rows) and routine.rows[2]
+    arguments.append(_part(context, routine.node, routine.write, False, rows))
     return [loops.Call("np.dot", tuple(arguments), (context.numbers[routine.node],))]
 
 
 def _part(
-    context: Context, node: Node, leading: tuple[dims.Dim, ...], transposed: bool
+    context: Context,
+    node: Node,
+    leading: tuple[dims.Dim, ...],
+    transposed: bool,
+    rows: bool,
 ) -> loops.Part:
-    """Return the part of an array at leading indices; axes without memory are left out."""
+    """Return the part of an array at leading indices; axes without memory are left out.
+
+    With ``rows``, the next axis is that of blocks, and the part has those of one block.
+    """
     place = context.places.get(node)
-    kept = leading if place is None else tuple(
-        index for axis, index in enumerate(leading) if axis in place.axes
-    )
+    kept: tuple[dims.Dim | loops.AxisSlice, ...] = leading
+    if place is not None:
+        kept = tuple(index for axis, index in enumerate(leading) if axis in place.axes)
+    if rows:
+        start = 0 if place is not None and place.blocked is not None else variable(0)
+        kept = (*kept, loops.AxisSlice(start, ROWS, 1, bounded=True))
     return loops.Part(_array(context, node), kept, transposed)
 
 

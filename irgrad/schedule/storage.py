@@ -6,13 +6,16 @@ loops alone: none at all where the readers stand in the same innermost body.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from irgrad.ir import dims
+from irgrad.ir.dims import Shape
 from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.build import Memory
 from irgrad.schedule.fuse import Item, Nest
-from irgrad.schedule.units import Kernel, Routine, Unit, variable
+from irgrad.schedule.units import VARIABLES, Kernel, Routine, Unit, is_dim, moves, variable
 
 Path = tuple[Nest, ...]
 
@@ -22,12 +25,26 @@ class Place:
     """The home of a value: the loops it lives in, and the axes it keeps memory for.
 
     ``axes`` empty and ``scalar`` true means a local variable. ``path`` are the loops around it.
+    Of the axis ``blocked`` only the rows of a block are kept, ``length`` at the most.
     """
 
     path: Path
     axes: tuple[int, ...]
     scalar: bool
     root: Node
+    blocked: int | None = None
+    length: int = 0
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape of the memory of a value of this shape."""
+        return tuple(self.length if axis == self.blocked else shape[axis] for axis in self.axes)
+
+    def indices(self, indices: Sequence[Any]) -> tuple[Any, ...]:
+        """Return where in the memory an element of the value is."""
+        return tuple(
+            indices[axis] - variable(0) if axis == self.blocked else indices[axis]
+            for axis in self.axes
+        )
 
 
 def paths(items: Iterable[Item]) -> dict[int, Path]:
@@ -59,9 +76,9 @@ def place_values(
     for node, made_by in makers.items():
         rank = node.array_type.rank if not isinstance(node.type, tuple) else 0
         every = tuple(range(rank))
-        adopted = memory[node].adopted if node in memory else None
-        if adopted is not None:
-            places[node] = Place((), every, False, places[adopted].root)
+        root = _root(node, memory)
+        if root is not node:
+            places[node] = Place((), every, False, root)
             continue
         maker = made_by[0]
         written = isinstance(maker, Kernel) and maker.inplace is not None
@@ -71,15 +88,56 @@ def place_values(
         shared = around[id(maker)]
         for reader in readers.get(node, ()):
             shared = _common(shared, around[id(reader)])
-        bound = {0, *(variable(depth) for depth in range(len(shared)))}
-        axes = tuple(
-            axis for axis in every if axis >= len(maker.write) or maker.write[axis] not in bound
-        )
-        if isinstance(maker, Routine) and maker.domain:
-            # BLAS fills its part whole, size-1 axes included
-            axes = tuple(axis for axis in every if axis in axes or axis >= len(maker.domain))
-        places[node] = Place(shared, axes, not axes, node)
+        places[node] = _place(maker, shared, node, readers.get(node, ()))
     return places
+
+
+def _place(maker: Unit, shared: Path, node: Node, readers: Sequence[Unit]) -> Place:
+    """Return the place of a value that lives in the loops ``shared``."""
+    every = range(node.array_type.rank if not isinstance(node.type, tuple) else 0)
+    axes = [
+        axis
+        for axis in every
+        if axis >= len(maker.write) or not _is_bound(maker.write[axis], len(shared))
+    ]
+    blocks = shared[0] if shared and shared[0].length else None
+    if isinstance(maker, Routine) and maker.domain:
+        # BLAS fills its part whole, size-1 axes included
+        axes = [axis for axis in every if axis in axes or axis >= len(maker.write)]
+    elif not any(isinstance(reader, Routine) for reader in readers):
+        axes.sort(key=lambda axis: _depth(maker.write[axis]))  # as the loops run that fill it
+    if blocks is None or blocks.length is None:
+        return Place(shared, tuple(axes), not axes, node)
+    blocked = next((axis for axis in axes if _is_row(maker, axis)), None)
+    return Place(shared, tuple(axes), not axes, node, blocked, blocks.length)
+
+
+def _is_bound(index: Any, loops_around: int) -> bool:
+    """Tell whether an index stays what it is within so many loops."""
+    return is_dim(index) and all(
+        any(name in dims.symbols(variable(depth)) for depth in range(loops_around))
+        for name in dims.symbols(index)
+    )
+
+
+def _depth(index: Any) -> int:
+    """Return how deep the innermost loop stands that an index moves with."""
+    depths = (depth for depth in reversed(range(len(VARIABLES))) if moves(index, depth))
+    return next(depths, -1)
+
+
+def _is_row(maker: Unit, axis: int) -> bool:
+    """Tell whether an axis of what a unit makes in blocks is that of the blocks."""
+    if isinstance(maker, Routine):
+        return maker.rows[2] and axis == len(maker.write)
+    return moves(maker.write[axis], 0)
+
+
+def _root(node: Node, memory: Mapping[Node, Memory]) -> Node:
+    """Return the node whose memory a node goes on writing."""
+    while node in memory and (adopted := memory[node].adopted) is not None:
+        node = adopted
+    return node
 
 
 def _aliased(maker: Unit, readers: Iterable[Unit]) -> bool:

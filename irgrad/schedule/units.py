@@ -23,9 +23,20 @@ VARIABLES = ("i", "j", "k", "l", "t", "u", "v", *(f"v{letter}" for letter in "ab
 """Loop variables by depth, in alphabetical order; sizes have other names."""
 
 
+ROWS = dims.symbol("rows")
+"""How many elements a block has of the axis that it is a part of."""
+
+
 def variable(depth: int) -> dims.Size:
     """Return the loop variable at ``depth`` as an index."""
     return dims.symbol("@" + VARIABLES[depth])
+
+
+def moves(index: Any, depth: int) -> bool:
+    """Tell whether an index moves with the loop at ``depth``."""
+    return isinstance(index, dims.Size) and not set(dims.symbols(index)).isdisjoint(
+        dims.symbols(variable(depth))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,6 @@ class Kernel:
             elif isinstance(term, Term):
                 stack.extend(term.operands)
 
-
     def uses(self) -> Iterator[tuple[Node, int]]:
         """Yield the nodes it reads, and how often the expression around repeats each."""
         stack: list[tuple[Any, int]] = [(self.term, occurrences(self.fold, 1) if self.fold else 1)]
@@ -124,6 +134,8 @@ class Routine:
     domain: Shape = ()
     places: tuple[tuple[Dim, ...], ...] = ()
     write: tuple[Dim, ...] = ()
+    rows: tuple[bool, ...] = ()
+    """Of the operands and the result, which have the rows of a block as their next axis."""
 
     def reads(self) -> Iterator[Read]:
         """Yield what it reads; the indices name the leading axes alone."""

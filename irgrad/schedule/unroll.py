@@ -18,6 +18,8 @@ LONGEST = 4
 """Iterations up to which an innermost loop is written out."""
 WIDEST = 24
 """Statements up to which writing out a loop keeps the source readable."""
+REGISTERS = 16
+"""Sums that a loop of vectors can keep in registers."""
 
 
 def unroll(
@@ -33,7 +35,7 @@ def unroll(
         for part in statements
         if isinstance(part, loops.Allocate) and part.shape and _is_short(part.shape[-1])
     )
-    unrolled = _unrolled(statements, small - returned, inside=False)
+    unrolled = _unrolled(statements, small - returned, around=None)
     scratch = _scalar_arrays(unrolled, returned)
     if not scratch:
         return unrolled
@@ -45,24 +47,50 @@ def _is_short(extent: dims.Dim) -> bool:
 
 
 def _unrolled(
-    statements: Sequence[loops.Statement], small: frozenset[str], inside: bool
+    statements: Sequence[loops.Statement], small: frozenset[str], around: str | None
 ) -> list[loops.Statement]:
     result: list[loops.Statement] = []
     for statement in statements:
         if not isinstance(statement, loops.Loop):
             result.append(statement)
             continue
-        body = _unrolled(statement.body, small, inside=True)
+        body = _unrolled(statement.body, small, statement.variable)
         extent = statement.extent
         if not body or extent == 0:
             continue
         short = isinstance(extent, int) and extent <= LONGEST and len(body) * extent <= WIDEST
-        if inside and short and _gains(body, small):
+        if around and ((short and _gains(body, small)) or _sums_in_registers(statement, around)):
             assert isinstance(extent, int)
             result.extend(_written_out(statement.variable, extent, body))
         else:
             result.append(replace(statement, body=tuple(body)))
     return result
+
+
+def _sums_in_registers(loop: loops.Loop, around: str) -> bool:
+    """Tell whether a loop adds to as many sums as there are registers, in a loop of vectors."""
+    if not isinstance(loop.extent, int) or loop.extent > REGISTERS or len(loop.body) != 1:
+        return False
+    (part,) = loop.body
+    if not isinstance(part, loops.Store) or not part.template:
+        return False
+    moving = [
+        load
+        for load in _parts([part])
+        if isinstance(load, loops.Load) and _moves(load.indices, around)
+    ]
+    return (
+        _moves(part.indices, loop.variable)
+        and not _moves(part.indices, around)
+        and bool(moving)
+        and all(load.indices[-1] == dims.symbol(around) for load in moving)
+    )
+
+
+def _moves(indices: Sequence[Any], variable: str) -> bool:
+    return any(
+        isinstance(index, dims.Size) and variable in dims.symbols(index) for index in indices
+    )
 
 
 def _gains(body: Sequence[loops.Statement], small: frozenset[str]) -> bool:

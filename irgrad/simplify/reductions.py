@@ -149,6 +149,35 @@ def sum_of_constant_factor(build: Build, node: Node) -> Node | None:
     return None
 
 
+@rule(sum_, contract)
+def sum_of_contract(build: Build, node: Node) -> Node | None:
+    """sum(contract(x, y)) -> contract(sum(x), y): the product is that much smaller. Reassociates.
+
+    A letter that both operands have is one more that is contracted.
+    """
+    product = node.inputs[0]
+    dtypes = {node.array_type.dtype, product.array_type.dtype}
+    if build.uses(product) > 1 or not reassociates(node) or len(dtypes) > 1:
+        return None
+    summed = {product.params["result"][axis] for axis in node.params["axes"]}
+    sides = [product.params["left"], product.params["right"]]
+    operands = list(product.inputs)
+    for side, letters in enumerate(sides):
+        lonely = [c for c in letters if c in summed and c not in sides[1 - side]]
+        if lonely:
+            axes = tuple(letters.index(c) for c in lonely)
+            operands[side] = build(sum_, operands[side], axes=axes)
+            sides[side] = "".join(c for c in letters if c not in lonely)
+    result = "".join(c for c in product.params["result"] if c not in summed)
+    if "" in sides:
+        scalar, rest, letters = *operands, sides[1]
+        if letters == "":
+            rest, scalar, letters = *operands, sides[0]
+        order = tuple(letters.index(c) for c in result)
+        return build(multiply, scalar, build(transpose, rest, axes=order) if letters else rest)
+    return build(contract, *operands, left=sides[0], right=sides[1], result=result)
+
+
 # Contractions
 
 

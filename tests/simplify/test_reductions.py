@@ -104,6 +104,22 @@ CASES = [
         "(s*x) @ (t*y)", lambda s, t, x, y: (s * x) @ (t * y), {"s": "", "t": "", **XY},
         ["contract", "multiply", "multiply"], "ordinary",
     ),
+    (
+        "sum of columns of x @ y", lambda x, y: np.sum(x @ y, axis=0), {"x": "n d", "y": "d k"},
+        ["contract", "sum"], "ordinary",
+    ),
+    (
+        "sum of x @ y", lambda x, y: np.sum(x @ y), {"x": "n d", "y": "d k"},
+        ["contract", "sum", "sum"], "ordinary",
+    ),
+    (
+        "sum of an outer product", lambda x, y: np.sum(np.outer(x, y), axis=0),
+        {"x": "n", "y": "d"}, ["multiply", "sum"], "ordinary",
+    ),
+    (
+        "sum of a stack of products", lambda x, y: np.sum(x @ y, axis=0),
+        {"x": "3 2 4", "y": "3 4 5"}, ["contract"], "ordinary",
+    ),
     ("x @ ones", lambda x, y: x @ np.ones_like(y), XY, ["sum"], "ordinary"),
     (
         "x @ fill", lambda s, x: x @ np.broadcast_to(s, (4,)), {"s": "", "x": "6 4"},

@@ -1,0 +1,124 @@
+"""Blocks: the same numbers in blocks of any length, no long scratch, loops over rows innermost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import irgrad
+from benchmarks.problems import gaussian_mixture, two_moons
+from irgrad.interpret.evaluate import evaluate
+from irgrad.ir import loops
+from irgrad.schedule import row_blocks
+
+
+def classes(W: Any, b: Any, X: Any, y: Any) -> Any:
+    """Cross-entropy of a linear model with a few classes."""
+    z = X @ W + b
+    z = z - np.max(z, axis=1, keepdims=True)
+    return np.mean(np.log(np.sum(np.exp(z), axis=1)) - np.sum(z * y, axis=1))
+
+
+def logistic(w: Any, X: Any, y: Any) -> Any:
+    """Logistic regression with as many features as you like."""
+    z = X @ w
+    return np.mean(np.logaddexp(0.0, z) - y * z)
+
+
+def layer(W: Any, V: Any, X: Any) -> Any:
+    """A wide layer, normalised by row, and a narrow one."""
+    h = np.tanh(X @ W)
+    h = (h - np.mean(h, axis=1, keepdims=True)) / np.sqrt(np.var(h, axis=1, keepdims=True) + 0.1)
+    return np.sum((h @ V) ** 2)
+
+
+def twice(w: Any, X: Any) -> Any:
+    """A result of a first sweep that a second one needs."""
+    z = np.exp(0.1 * (X @ w))
+    return np.sum(np.sin(z / np.sum(z)) ** 2)
+
+
+def values(*shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    random = np.random.default_rng(4)
+    return tuple(random.normal(size=shape) for shape in shapes)
+
+
+CASES: list[tuple[Callable[..., Any], tuple[Any, ...], tuple[int, ...]]] = [
+    (gaussian_mixture.log_likelihood, gaussian_mixture.arguments(70), (0, 1, 2, 3)),
+    (two_moons.loss, two_moons.arguments(70), (0, 1, 2, 3, 4, 5)),
+    (classes, values((5, 7), (7,), (70, 5), (70, 7)), (0, 1)),
+    (logistic, values((30,), (70, 30), (70,)), (0,)),
+    (layer, values((20, 24), (24, 3), (70, 20)), (0, 1, 2)),
+    (twice, values((30,), (70, 30)), (0, 1)),
+]
+
+
+def in_blocks(function: loops.Function) -> list[loops.Blocks]:
+    return [s for s in loops.every_statement(function.body) if isinstance(s, loops.Blocks)]
+
+
+@pytest.mark.parametrize("length", [1, 8, 70, 512])
+@pytest.mark.parametrize(("f", "arguments", "argnums"), CASES, ids=lambda case: str(case)[:20])
+def test_blocks_of_any_length_give_the_same_numbers(
+    f: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    argnums: tuple[int, ...],
+    length: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(row_blocks, "SHORTEST", length)
+    monkeypatch.setattr(row_blocks, "LONGEST", length)
+    monkeypatch.setattr(row_blocks, "WORTHWHILE", 0)
+    compiled = irgrad.compile(f, argnums=argnums, jit=False)
+    stages = compiled.lower(*arguments)
+    assert any(in_blocks(function) for function in stages.program.functions)
+    assert stages.joint is not None
+    assert compiled._latest is not None
+    value, gradient = compiled.value_and_grad(*arguments)
+    expected = evaluate(stages.joint, *arguments, *compiled._latest.traced.captured)
+    np.testing.assert_allclose(value, f(*arguments), rtol=1e-12)
+    gradients = gradient if isinstance(gradient, tuple) else (gradient,)
+    for ours, theirs in zip(gradients, expected[1:], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("f", "arguments", "argnums"), CASES[:4], ids=lambda case: str(case)[:20])
+def test_no_scratch_is_as_long_as_the_data(
+    f: Callable[..., Any], arguments: tuple[Any, ...], argnums: tuple[int, ...]
+) -> None:
+    stages = irgrad.compile(f, argnums=argnums, jit=False).lower(*arguments)
+    function = stages.program.functions[-1]
+    (long,) = {loop.extent for loop in in_blocks(function)}
+    scratch = [s for s in function.body if isinstance(s, loops.Allocate)]
+    assert scratch
+    assert all(long not in array.shape for array in scratch)
+
+
+def test_rows_are_innermost_and_contiguous_where_other_axes_are_short() -> None:
+    _, arguments, argnums = CASES[1]
+    compiled = irgrad.compile(two_moons.loss, argnums=argnums, jit=False)
+    function = compiled.lower(*arguments).program.functions[-1]
+    (block,) = in_blocks(function)
+    shapes = [s.shape for s in function.body if isinstance(s, loops.Allocate)]
+    assert [shape for shape in shapes if block.length in shape and shape[-1] != block.length] == []
+    calls = [s for s in loops.every_statement([block]) if isinstance(s, loops.Call)]
+    assert calls == []  # products of so few columns are loops
+
+
+def test_sums_too_large_to_be_added_to_for_every_block_are_left_to_blas() -> None:
+    arguments = values((300, 200), (60, 300))
+    f = irgrad.compile(lambda W, X: np.sum(np.tanh(X @ W)), jit=False)
+    assert not in_blocks(f.lower(*arguments).program.functions[-1])
+
+
+def test_an_empty_axis_has_no_blocks() -> None:
+    f = irgrad.compile(logistic, jit=False)
+    w, X, y = values((30,), (70, 30), (70,))
+    f.value_and_grad(w, X, y)
+    with np.errstate(all="ignore"):
+        value, w_bar = f.value_and_grad(w, X[:0], y[:0])
+    assert np.isnan(value)
+    assert w_bar.shape == (30,)
