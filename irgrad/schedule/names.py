@@ -13,14 +13,9 @@ from irgrad.schedule.units import VARIABLES
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}\Z")
 _OURS = frozenset(
     [
-<<<<<<< HEAD
         *("np", "njit", "numba", "prange"),
         *("LOOP", "SHARED", "EXACT", "STRICT", "CAREFUL"),
-        *("check_index", "check_number"),
-=======
-        *("np", "njit", "numba", "prange", "LOOP", "EXACT", "STRICT"),
         *("check_index", "check_number", "rows"),
->>>>>>> b761c9e (Run rows through a schedule in blocks, innermost where other axes are short)
         *VARIABLES,
     ]
 )

@@ -255,8 +255,8 @@ class _Blocked:
             if not outside:
                 inner.append(place)
         folds_rows = not any(moves(index, depth) for index in unit.write)
-        if folds_rows and len(narrow) > 1 and not inner:
-            inner.append(min(narrow, key=lambda place: unit.domain[place]))  # sums in registers
+        if folds_rows and len(narrow) > 1 and not inner:  # as many sums in registers
+            inner.append(min(narrow, key=lambda place: _number(self.graph, unit.domain[place])))
         return frozenset(inner)
 
     def _orders(self, inside: Sequence[Unit]) -> dict[int, frozenset[int]]:
