@@ -72,6 +72,35 @@ def added_up(loop: loops.Loop) -> list[str]:
     ]
 
 
+def cut_by(blocks: loops.Blocks) -> dict[str, int]:
+    """Return for the arrays that blocks cut the axis on which they do."""
+    variable = dims.symbol(blocks.variable)
+    axes: dict[str, int] = {}
+    for part in loops.every_statement(blocks.body):
+        cuts: list[tuple[str, Sequence[Any]]] = []
+        if isinstance(part, loops.Slice):
+            cuts = [(part.array, part.slices)]
+        elif isinstance(part, loops.Call):
+            cuts = [(p.array, p.leading) for p in part.arguments if isinstance(p, loops.Part)]
+        for array, places in cuts:
+            for axis, place in enumerate(places):
+                if isinstance(place, loops.AxisSlice) and place.start == variable:
+                    axes[array] = axis
+    return axes
+
+
+def added_in(blocks: loops.Blocks) -> dict[str, str] | None:
+    """Return the arrays outside that blocks fold into, and how; None where in two ways."""
+    own = {p.name for p in loops.every_statement(blocks.body) if isinstance(p, loops.Slice)}
+    found: dict[str, str] = {}
+    for part in loops.every_statement(blocks.body):
+        if not isinstance(part, loops.Store) or not part.template or part.array in own:
+            continue
+        if found.setdefault(part.array, part.template) != part.template:
+            return None
+    return found
+
+
 def axes_of(loop: loops.Loop) -> dict[str, int]:
     """Return for arrays the axis on which each access is at the loop's variable itself."""
     variable = dims.symbol(loop.variable)
@@ -271,4 +300,9 @@ def rewritten(part: Any, size: Callable[[dims.Size], Dim], element: Element) -> 
     if isinstance(part, loops.Part):
         array, leading = element(part.array, part.leading)
         return replace(part, array=array, leading=leading)
+    if isinstance(part, loops.Slice):
+        array, slices = element(part.array, part.slices)
+        return replace(part, array=array, slices=slices)
+    if isinstance(part, loops.AxisSlice):
+        return replace(part, start=rewritten(part.start, size, element))
     return part

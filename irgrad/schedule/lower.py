@@ -23,8 +23,8 @@ from irgrad.schedule.names import Names
 from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
 from irgrad.schedule.reuse import in_freed_memory, without_copies
 from irgrad.schedule.routines import lower_routine
-from irgrad.schedule.rows import through_rows
 from irgrad.schedule.row_blocks import schedule
+from irgrad.schedule.rows import through_rows
 from irgrad.schedule.share import share
 from irgrad.schedule.storage import Path, Place, paths, place_values
 from irgrad.schedule.tidy import tidy

@@ -15,7 +15,15 @@ from typing import Any
 from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim, Shape
 from irgrad.schedule.build import all_indices
-from irgrad.schedule.dependence import SUM, added_up, axes_of, is_free, rewritten
+from irgrad.schedule.dependence import (
+    SUM,
+    added_in,
+    added_up,
+    axes_of,
+    cut_by,
+    is_free,
+    rewritten,
+)
 from irgrad.schedule.names import Names
 
 LEAST_WORK = 200_000
@@ -82,7 +90,9 @@ def share(
     shared: list[loops.Statement] = []
     taken: set[str] = set()
     for place, part in enumerate(statements):
-        new = _shared(part, place, around) if type(part) is loops.Loop else None
+        new = None
+        if isinstance(part, loops.Blocks) or type(part) is loops.Loop:
+            new = _shared(part, place, around)
         if new is not None:
             taken.update(
                 inner.name
@@ -111,7 +121,9 @@ def _shared(loop: loops.Loop, place: int, around: _Surroundings) -> loops.Share 
     scalars = _scalar_totals(loop, place, around)
     if scalars is None or _waits_for_memory(loop):
         return None
-    if not is_free(loop, around.roots, private=private, totals=[t.name for t in scalars]):
+    blocks = isinstance(loop, loops.Blocks)  # which are free as they were made
+    totals = [total.name for total in scalars]
+    if not blocks and not is_free(loop, around.roots, private=private, totals=totals):
         return None
     arrays = _array_totals(loop, private, around)
     if arrays is None:
@@ -157,9 +169,17 @@ def _array_totals(
 ) -> list[loops.Total] | None:
     """Return the arrays that the trips add to; None where one is seen through a view."""
     totals = []
-    for array in added_up(loop):
+    if isinstance(loop, loops.Blocks):
+        folded = added_in(loop)
+    else:
+        folded = dict.fromkeys(added_up(loop), SUM)
+    if folded is None:
+        return None
+    for array, template in folded.items():
         if around.roots.get(array, array) in private:
             continue
+        if template != SUM:
+            return None
         memory = around.allocated.get(array)
         if memory is None:
             return None
@@ -184,9 +204,10 @@ def _task(
     variable = dims.symbol(loop.variable)
     start = dims.symbol(around.start)
     trips = dims.symbol(around.end) - start
+    cut = cut_by(loop) if isinstance(loop, loops.Blocks) else axes_of(loop)
     apart = {
         array: axis
-        for array, axis in axes_of(loop).items()
+        for array, axis in cut.items()
         if around.roots.get(array, array) not in private
     }
     parts = {array: around.names.view(array) for array in apart}
@@ -309,6 +330,8 @@ def _work(part: loops.Statement, shapes: Mapping[str, Shape]) -> Dim:
             inner = inner + _work(statement, shapes)
         if isinstance(inner, dims.Size) and part.variable in dims.symbols(inner):
             inner = dims.substitute(inner, {part.variable: part.extent})
+        if isinstance(part, loops.Blocks):  # the work of a block follows its elements
+            inner = dims.substitute(inner, {part.size: 1})
         return part.extent * inner
     if isinstance(part, loops.Call):
         return _product(part, shapes)
@@ -342,7 +365,8 @@ def _product(call: loops.Call, shapes: Mapping[str, Shape]) -> Dim:
         shape = shapes.get(part.array)
         if shape is None:
             return _CALL
-        shape = shape[len(part.leading) :]
+        rows = [place.size for place in part.leading if isinstance(place, loops.AxisSlice)]
+        shape = (*rows, *shape[len(part.leading) :])
         sizes.append(shape[::-1] if part.transposed else shape)
     columns = sizes[1][1:]
     return dims.product([*sizes[0], *columns]) // 2

@@ -58,8 +58,14 @@ def cumulative(x: Any) -> Any:
     return np.sum(np.cumsum(np.exp(x)) ** 2)
 
 
+def network(V: Any, W: Any, X: Any) -> Any:
+    return np.sum(np.tanh(np.tanh(X @ V) @ W) ** 2) + np.sum(np.arange(X.shape[0]) * X[:, 0])
+
+
 CASES = {
     "logistic": (logistic, (numbers(5), numbers(40, 5), numbers(40))),
+    "network": (network, (numbers(4, 7), numbers(7, 3), numbers(600, 4))),
+    "wide": (logistic, (numbers(30), numbers(600, 30), numbers(600))),
     "mixture": (mixture, (numbers(20, 3), numbers(50, 3))),
     "largest": (largest, (numbers(30, 17),)),
     "stencil": (stencil, (numbers(60),)),
@@ -130,5 +136,5 @@ def test_the_file_says_how_much_work_it_takes(monkeypatch: pytest.MonkeyPatch) -
     compiled = irgrad.compile(logistic, parallel=True)
     source = compiled.lower(*CASES["logistic"][1]).module.source
     assert "from numba import njit, prange" in source
-    assert "parts = min(16, 29*n // 50000)" in source
+    assert "parts = min(16, 28*n // 50000)" in source
     assert "prange" not in irgrad.compile(logistic).lower(*CASES["logistic"][1]).module.source
