@@ -108,6 +108,9 @@ def _contribute(
 ) -> None:
     """Send the cotangent of ``node`` on to its operands."""
     contributions: Sequence[Any]
+    for position, reason in node.op.refused.items():
+        if node.inputs[position] in active:
+            raise _missing(node, reason)
     if isinstance(node.op.lowering, Control):
         assert node.op.pullback is not None
         within = partial(pull_back, transposing=transposing)
@@ -130,6 +133,15 @@ def _contribute(
         slot.add(contribution, Tracer(trace, operand), masked or node.op.selects)
 
 
+def _missing(node: Node, reason: str) -> DifferentiationError:
+    return DifferentiationError(
+        f"{node.op.name} has no derivative: {reason}",
+        remedy="keep it off the path from the argument to the result, or give it a rule with "
+        "irgrad.custom_vjp",
+        location=node.origin.location() if node.origin else None,
+    )
+
+
 def _with_poles(order: Sequence[Node]) -> set[Node]:
     """Return the nodes whose partial derivatives may be infinite or NaN at finite inputs.
 
@@ -147,12 +159,7 @@ def _contributions(trace: Trace, node: Node, cotangent: Any, at_pole: bool) -> S
     """Return what ``node`` sends to its operands; ``at_pole`` keeps masked zeros zero."""
     op = node.op
     if op.nondifferentiable:
-        raise DifferentiationError(
-            f"{op.name} has no derivative: {op.nondifferentiable}",
-            remedy="keep it off the path from the argument to the result, or give it a rule with "
-            "irgrad.custom_vjp",
-            location=node.origin.location() if node.origin else None,
-        )
+        raise _missing(node, op.nondifferentiable)
     operands = [
         Tracer(trace, operand) if isinstance(operand.type, ArrayType) else operand
         for operand in node.inputs

@@ -78,6 +78,12 @@ def pull(value: Any, masked: bool) -> None:
     if op is item:
         _add_result(operands[0], value._params["index"], value.grad)
         return
+    for position, reason in op.refused.items():
+        operand = operands[position]
+        if isinstance(operand, Operand) and inexact(operand.data):  # type: ignore[attr-defined]
+            raise DifferentiationError(
+                f"{op.name} has no derivative: {reason}", remedy="use a plain number there"
+            )
     gradient, result = value._grad, value.data
     if type(gradient) is float and not isinstance(result, float):
         return  # nothing has arrived

@@ -239,7 +239,7 @@ def _scaled(cotangent: _Name, partial: Any) -> Any:
 
 def float_rule(op: Op, arity: int) -> FloatRule | None:
     """Return the rule of ``op`` on floats, None where it is more than arithmetic on them."""
-    if not isinstance(op.lowering, Elementwise) or arity > len("xyz"):
+    if not isinstance(op.lowering, Elementwise) or arity > len("xyz") or op.refused:
         return None
     try:
         rule = FloatRule(op, arity)

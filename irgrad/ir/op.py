@@ -153,6 +153,8 @@ class Op:
     partials: Callable[..., tuple[Any, ...]] | None = None
     pullback: Callable[..., tuple[Any, ...]] | None = None
     nondifferentiable: str = ""
+    refused: Mapping[int, str] = field(default_factory=dict)
+    """Operands by which a derivative is an error instead of zero, each with the reason."""
     promote: Callable[[Sequence[Any]], tuple[np.dtype, ...]] | None = None
     samples: tuple[Sample, ...] = ()
     spellings: tuple[str, ...] = ()

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.op import Operand, Sample
-from irgrad.ops.declare import elementwise, real, unary
+from irgrad.ir.op import Sample
+from irgrad.ops.declare import real, unary
 from irgrad.ops.registry import SCIPY_UFUNCS
-from irgrad.ops.scipy_ufuncs import scipy_elementwise, scipy_spelling
+from irgrad.ops.scipy_ufuncs import scipy_elementwise
 
+<<<<<<< HEAD
 order_alone = elementwise(
     lambda v: np.positive(v),
     name="order_of_bessel_function",
@@ -21,6 +22,9 @@ order_alone = elementwise(
     samples=(Sample((np.array([0.0, 1.5]),)),),
 )
 """The order itself, where it is traced: a derivative by it is refused, not taken for zero."""
+=======
+_BY_ARGUMENT = {0: "Bessel functions are differentiated by their argument, not by their order"}
+>>>>>>> a74024d (Differentiate log-densities and distribution functions of scipy.stats; refuse derivatives that ops lack)
 
 _SIGNED = unary(-4, 5)
 _RIGHT = unary(0.4, 9)
@@ -37,20 +41,15 @@ def _ordered(low: float, high: float) -> tuple[Sample, ...]:
 
 def _by_order(name: str, emit: str, slope: Any, samples: tuple[Sample, ...], ref: str) -> Any:
     """Declare a function of order and argument; ``slope(out, v, x)`` is its derivative by x."""
-    op = scipy_elementwise(
+    return scipy_elementwise(
         name,
         emit=emit,
         pullback=lambda cotangent, out, v, x: (None, cotangent * slope(out, v, x)),
+        refused=_BY_ARGUMENT,
         samples=samples,
         ref=ref,
         unbounded=True,
     )
-
-    @scipy_spelling(name)
-    def meaning(v: Any, x: Any) -> Any:
-        return op(order_alone(v) if isinstance(v, Operand) else v, x)
-
-    return meaning
 
 
 def _neighbours(function: str, sign: float) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from math import prod
 from typing import Any
@@ -100,6 +100,7 @@ def elementwise(
     partials: Callable[..., tuple[Any, ...]] | None = None,
     pullback: Callable[..., tuple[Any, ...]] | None = None,
     nondiff: str = "",
+    refused: Mapping[int, str] | None = None,
     samples: tuple[Sample, ...] = (),
     ref: str = "",
     convention: str = "",
@@ -152,6 +153,7 @@ def elementwise(
             partials=partials,
             pullback=pullback,
             nondifferentiable=nondiff,
+            refused=refused or {},
             promote=rule,
             samples=samples,
             spellings=spellings or ((f"np.{ufunc.__name__}",) if ufunc is not None else ()),

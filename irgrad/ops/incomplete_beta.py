@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.op import Operand, Sample
-from irgrad.ops.declare import elementwise, real
+from irgrad.ir.op import Sample
+from irgrad.ops.declare import real
 from irgrad.ops.gamma_functions import betaln
 from irgrad.ops.information import xlog1py, xlogy
-from irgrad.ops.scipy_ufuncs import scipy_elementwise, scipy_spelling
+from irgrad.ops.scipy_ufuncs import scipy_elementwise
 
+<<<<<<< HEAD
 parameter_alone = elementwise(
     lambda a: np.positive(a),
     name="parameter_of_betainc",
@@ -20,8 +21,12 @@ parameter_alone = elementwise(
     promote=lambda dtypes: (dtypes[0], dtypes[0]),
     nondiff="the incomplete beta function is differentiated by its argument x, not by a and b",
     samples=(Sample((np.array([0.5, 1.5]),)),),
+=======
+BY_ARGUMENT = (
+    "the incomplete beta function, and what is made of it (Student's and the binomial distribution "
+    "functions), is differentiated by its argument, not by its parameters"
+>>>>>>> a74024d (Differentiate log-densities and distribution functions of scipy.stats; refuse derivatives that ops lack)
 )
-"""The parameter itself, where it is traced: a derivative by it is refused, not taken for zero."""
 
 
 def beta_density(a: Any, b: Any, x: Any) -> Any:
@@ -33,10 +38,11 @@ def _pullback(cotangent: Any, out: Any, a: Any, b: Any, x: Any) -> tuple[None, N
     return None, None, cotangent * beta_density(a, b, x)
 
 
-regularised = scipy_elementwise(
+betainc = scipy_elementwise(
     "betainc",
     emit="betainc(x, y, z)",
     pullback=_pullback,
+    refused={0: BY_ARGUMENT, 1: BY_ARGUMENT},
     samples=(
         Sample((np.array([[1], [3], [6]]), np.array([2, 1, 5, 4]), real(0.05, 0.95, (4,)))),
         Sample((np.array(2), np.array(3), real(0.1, 0.9, (0,)))),
@@ -44,10 +50,3 @@ regularised = scipy_elementwise(
     ref="DLMF 8.17.2, 8.17.20",
     unbounded=True,
 )
-
-
-@scipy_spelling("betainc")
-def betainc(a: Any, b: Any, x: Any) -> Any:
-    """Return the regularised incomplete beta function I_x(a, b)."""
-    a, b = (parameter_alone(p) if isinstance(p, Operand) else p for p in (a, b))
-    return regularised(a, b, x)

@@ -6,7 +6,7 @@ call of one that the registry does not know looks its name up here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -45,6 +45,7 @@ def scipy_elementwise(
     partials: Callable[..., tuple[Any, ...]] | None = None,
     pullback: Callable[..., tuple[Any, ...]] | None = None,
     nondiff: str = "",
+    refused: Mapping[int, str] | None = None,
     samples: tuple[Sample, ...],
     ref: str = "",
     convention: str = "",
@@ -71,6 +72,7 @@ def scipy_elementwise(
         partials=partials,
         pullback=pullback,
         nondiff=nondiff,
+        refused=refused,
         samples=samples,
         ref=ref,
         convention=convention,

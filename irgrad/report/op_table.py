@@ -34,6 +34,8 @@ def op_table() -> str:
 def _op_row(op: Op) -> str:
     spellings = ", ".join(f"`{name}`" for name in op.spellings) or "inside other ops"
     derivative = f"none: {op.nondifferentiable}" if op.nondifferentiable else "yes"
+    for reason in dict.fromkeys(op.refused.values()):
+        derivative = f"in part: {reason}"
     notes = "; ".join(note for note in (op.convention, op.reference) if note)
     return f"| `{op.name}` | {_cell(spellings)} | {_cell(derivative)} | {_cell(notes)} |"
 

@@ -10,7 +10,8 @@ import irgrad.scipy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scipy.md").read_text(encoding="utf-8")
 FOLDER = Path(irgrad.scipy.__file__).parent
-MODULES = sorted({path.stem for path in FOLDER.glob("*.py")} - {"__init__", "traced"})
+FILES = [*FOLDER.glob("*.py"), *(path.parent for path in FOLDER.glob("*/__init__.py"))]
+MODULES = sorted({path.stem for path in FILES} - {"__init__", "traced"})
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -11,7 +11,7 @@ import pytest
 import scipy.special
 
 import irgrad
-from irgrad.errors import UnsupportedCallError
+from irgrad.errors import DifferentiationError, UnsupportedCallError
 from irgrad.scipy import special
 from irgrad.testing import check_grads
 
@@ -120,3 +120,24 @@ def test_what_has_no_derivative_is_refused() -> None:
         irgrad.grad(lambda n: special.polygamma(n, 2.0))(1.0)
     with pytest.raises(AttributeError):
         special.no_such_function  # noqa: B018
+
+
+MISSING: dict[str, Callable[[Any], Any]] = {
+    "order": lambda v: scipy.special.jv(v, 0.5),
+    "order and argument": lambda v: scipy.special.iv(v, v),
+    "parameter": lambda a: scipy.special.betainc(a, 2.0, 0.3),
+    "degrees of freedom": lambda n: scipy.special.stdtrit(n, 0.3),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_derivative_that_is_missing_is_an_error_and_not_zero(name: str) -> None:
+    with pytest.raises(DifferentiationError, match=r"by (its|their) argument"):
+        irgrad.compile(MISSING[name], jit=False).grad(1.5)
+    with pytest.raises(DifferentiationError, match=r"by (its|their) argument"):
+        MISSING[name](irgrad.Value(1.5)).backward()
+
+
+def test_what_is_not_differentiated_by_may_be_traced() -> None:
+    f = irgrad.compile(scipy.special.jv, argnums=1, jit=False)
+    assert f.grad(1.5, 0.5) == pytest.approx(scipy.special.jvp(1.5, 0.5), rel=1e-14)
