@@ -11,20 +11,7 @@ from irgrad.ops.declare import real, unary
 from irgrad.ops.registry import SCIPY_UFUNCS
 from irgrad.ops.scipy_ufuncs import scipy_elementwise
 
-<<<<<<< HEAD
-order_alone = elementwise(
-    lambda v: np.positive(v),
-    name="order_of_bessel_function",
-    real_only=True,
-    emit="x",
-    promote=lambda dtypes: (dtypes[0], dtypes[0]),
-    nondiff="Bessel functions are differentiated by their argument, not by their order",
-    samples=(Sample((np.array([0.0, 1.5]),)),),
-)
-"""The order itself, where it is traced: a derivative by it is refused, not taken for zero."""
-=======
 _BY_ARGUMENT = {0: "Bessel functions are differentiated by their argument, not by their order"}
->>>>>>> a74024d (Differentiate log-densities and distribution functions of scipy.stats; refuse derivatives that ops lack)
 
 _SIGNED = unary(-4, 5)
 _RIGHT = unary(0.4, 9)

@@ -12,20 +12,9 @@ from irgrad.ops.gamma_functions import betaln
 from irgrad.ops.information import xlog1py, xlogy
 from irgrad.ops.scipy_ufuncs import scipy_elementwise
 
-<<<<<<< HEAD
-parameter_alone = elementwise(
-    lambda a: np.positive(a),
-    name="parameter_of_betainc",
-    real_only=True,
-    emit="x",
-    promote=lambda dtypes: (dtypes[0], dtypes[0]),
-    nondiff="the incomplete beta function is differentiated by its argument x, not by a and b",
-    samples=(Sample((np.array([0.5, 1.5]),)),),
-=======
 BY_ARGUMENT = (
     "the incomplete beta function, and what is made of it (Student's and the binomial distribution "
     "functions), is differentiated by its argument, not by its parameters"
->>>>>>> a74024d (Differentiate log-densities and distribution functions of scipy.stats; refuse derivatives that ops lack)
 )
 
 
