@@ -25,6 +25,7 @@ REAL: dict[str, Callable[..., Any]] = {
     "angle": lambda np, z: np.sum(np.angle(z)),
     "conjugate": lambda np, z: np.sum(np.real(np.exp(np.conj(z)) * z)),
     "quadratic": lambda np, z: np.real(np.dot(np.conj(z), np.dot(W, z))),
+    "spectrum": lambda np, z: np.sum(np.abs(np.fft.fft(z)) ** 4),
     "power": lambda np, z: np.sum(np.abs(z**2.5)),
 }
 OF_REALS: dict[str, Callable[..., Any]] = {

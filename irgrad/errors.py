@@ -86,6 +86,10 @@ class ConvergenceError(IrgradError, ArithmeticError):
     """A solver that has not reached its tolerance when the compiled function ran."""
 
 
+class MissingPackageError(IrgradError):
+    """A package that compiled code needs is not installed."""
+
+
 class InternalError(IrgradError):
     """A stage of irgrad broke its own contract; a bug of irgrad."""
 

@@ -14,6 +14,8 @@ from irgrad.emit.templates import render
 from irgrad.ir import loops
 from irgrad.ops.texts import TEXTS
 
+TRANSFORMS = "import rocket_fft  # by which numba compiles np.fft"
+
 
 @dataclass(frozen=True, slots=True)
 class ModuleView:
@@ -37,6 +39,7 @@ class NumbaView:
     """What ``numba.py.jinja`` prints."""
 
     shares: bool
+    transforms: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: 
     for text in kernels.values():
         printer.used.update(dict.fromkeys(library.called(text)))
     needed = library.needed(printer.used)
+    transforms = any("np.fft." in text for text in kernels.values())
     texts: list[str] = []
     exact = strict = False
     for name in needed.vector_math:
@@ -99,10 +103,10 @@ def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: 
             signatures=(_signature(main.arguments), _signature(main.results)),
             notes=(
                 *notes,
-                _needs(program, needed.foreign),
+                _needs(program, needed.foreign, transforms),
                 "Numbers after % are nodes of the graph.",
             ),
-            imports=_imports(needed.foreign, shares).rstrip("\n"),
+            imports=_imports(needed.foreign, shares, transforms).rstrip("\n"),
             needs_shared=shares,
             needs_exact=exact,
             needs_strict=strict,
@@ -114,20 +118,22 @@ def emit(program: loops.Program, *, title: str, notes: Sequence[str], fastmath: 
     )
 
 
-def _needs(program: loops.Program, entries: Sequence[Entry]) -> str:
+def _needs(program: loops.Program, entries: Sequence[Entry], transforms: bool) -> str:
     """Return the note that says what a file needs."""
+    compiler = "numba with rocket-fft" if transforms else "numba"
     if entries:
-        return "Emitted by irgrad; needs NumPy and SciPy, and numba to be fast."
+        return f"Emitted by irgrad; needs NumPy and SciPy, and {compiler} to be fast."
     parts = loops.every_statement(program.functions[-1].body)
     blas = any(isinstance(part, loops.Call) and part.function.startswith("np.") for part in parts)
-    fast = "numba with SciPy, whose BLAS it calls," if blas else "numba"
+    fast = f"{compiler} {'and' if transforms else 'with'} SciPy, whose BLAS it calls,"
+    fast = fast if blas else compiler
     return f"Emitted by irgrad; needs NumPy, and {fast} to be fast."
 
 
-def _imports(entries: Sequence[Entry], shares: bool) -> str:
+def _imports(entries: Sequence[Entry], shares: bool, transforms: bool) -> str:
     """Return the imports of numba, and the bindings of SciPy's functions."""
     if not entries:
-        return render("numba.py.jinja", NumbaView(shares))
+        return render("numba.py.jinja", NumbaView(shares, transforms))
     special = [entry for entry in entries if entry.module == foreign.SPECIAL]
     routines = [entry for entry in entries if entry.module != foreign.SPECIAL]
     by_module = {entry.module: None for entry in routines}
@@ -135,7 +141,11 @@ def _imports(entries: Sequence[Entry], shares: bool) -> str:
     return render(
         "imports.py.jinja",
         ImportsView(
-            modules=(*([_import(foreign.SPECIAL)] if special else []), *imports),
+            modules=(
+                *([TRANSFORMS] if transforms else []),
+                *([_import(foreign.SPECIAL)] if special else []),
+                *imports,
+            ),
             special=tuple(
                 f'{e.name} = scipy_special("{e.name}", "{e.entry}", {e.arguments})'
                 for e in special

@@ -79,7 +79,7 @@ def cache_key(*parts: str) -> str:
 def compiler_key() -> str:
     """Describe what machine code depends on besides its source: versions and processor."""
     versions = [f"python {platform.python_implementation()} {platform.python_version()}"]
-    for distribution in ("numpy", "numba", "llvmlite"):
+    for distribution in ("numpy", "numba", "llvmlite", "rocket-fft"):
         try:
             versions.append(f"{distribution} {metadata.version(distribution)}")
         except metadata.PackageNotFoundError:

@@ -5,6 +5,7 @@ irgrad is not installed. When irgrad loads it, the module gets an `__import__` o
 out a stand-in for the name `numba`, with another `njit`:
 
 - jitted: numba's own, with the checked machine-code cache instead of numba's;
+  A package that it needs besides, rocket-fft, is asked for by an error if it is not installed;
 - plain (`jit=False`): the identity, so the very same text runs as ordinary Python; numba's
   submodules and llvmlite are not to be had then, and files that bind C functions of SciPy take
   the functions of its Python interface.
@@ -23,9 +24,10 @@ import threading
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
-from irgrad.errors import IrgradError
+from irgrad.errors import IrgradError, MissingPackageError
 from irgrad.runtime.cache import fingerprint, store
 from irgrad.runtime.interrupt import interruptible
 from irgrad.runtime.machine_code import MachineCodeCache
@@ -173,8 +175,13 @@ def _importer(stand_in: types.ModuleType | None, *, plain: bool) -> Callable[...
     def import_(name: str, *context: Any, **keywords: Any) -> Any:
         if name == "numba" and stand_in is not None:
             return stand_in
-        if plain and name.partition(".")[0] in ("llvmlite", "numba"):
+        if plain and name.partition(".")[0] in ("llvmlite", "numba", "rocket_fft"):
             raise ImportError(f"{name} is for compiled code", name=name)
+        if name == "rocket_fft" and stand_in is not None and find_spec(name) is None:
+            raise MissingPackageError(
+                "numba compiles np.fft only with the package rocket-fft, which is not installed",
+                remedy="install it: pip install 'irgrad[fft]'; or compile with jit=False",
+            )
         return builtins.__import__(name, *context, **keywords)
 
     return import_
