@@ -21,6 +21,7 @@ from irgrad.options import Options, most_nodes
 from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
 from irgrad.report.machine import seconds_a_call
+from irgrad.report.page import page
 from irgrad.runtime.assemble import assembled, joined
 from irgrad.runtime.call import Executable
 from irgrad.runtime.evaluated import evaluating
@@ -327,6 +328,15 @@ class CompiledFunction:
             call = self.value_and_grad if gradient else self
             measured[function.name] = seconds_a_call(functools.partial(call, *args))
         return explain(compilation, self.stats, measured)
+
+    def report(self, path: str | Path) -> Path:
+        """Write an HTML file that links the user's lines, the graphs and the emitted lines.
+
+        It is on the latest call, and needs no other file.
+        """
+        target = Path(path)
+        target.write_text(page(self._compilation, self.explain()), encoding="utf-8")
+        return target
 
     def draw(self, *, adjoint: bool = False, **options: Any) -> Any:
         """Return a drawing of the graph, or of the one with the gradient."""

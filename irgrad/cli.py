@@ -1,4 +1,4 @@
-"""The command line: ``irgrad demo | show | cache | doctor``."""
+"""The command line: ``irgrad demo | show | report | cache | doctor``."""
 
 from __future__ import annotations
 
@@ -76,13 +76,7 @@ def show(
     save: Annotated[Path | None, typer.Option(help="Write the source to this file.")] = None,
 ) -> None:
     """Print the source emitted for a function and arguments of the given types."""
-    examples = [example(text) for text in arguments or []]
-    target = found(function)
-    if isinstance(target, irgrad.CompiledFunction) and not by:
-        compiled = target
-    else:
-        compiled = irgrad.compile(target, argnums=tuple(by) if by else 0)
-    compiled.lower(*examples)
+    compiled = lowered(function, arguments, by)
     if save is not None:
         compiled.save(save)
         console().print(f"written to {save}", markup=False, soft_wrap=True)
@@ -90,6 +84,36 @@ def show(
         console().print(Syntax(compiled.source, "python", word_wrap=True))
     else:
         typer.echo(compiled.source, nl=False)
+
+
+@app.command()
+def report(
+    function: Annotated[str, typer.Argument(metavar="MODULE:FUNCTION")],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ARGUMENT", help="A type, float64[100,30] or float64, or a number."),
+    ] = None,
+    by: Annotated[
+        list[int] | None, typer.Option("--by", help="Differentiate by these arguments.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("irgrad-report.html"),
+) -> None:
+    """Write a page that links your lines, the graphs and the emitted lines."""
+    written = lowered(function, arguments, by).report(output)
+    console().print(f"written to {written}", markup=False, soft_wrap=True)
+
+
+def lowered(
+    function: str, arguments: list[str] | None, by: list[int] | None
+) -> irgrad.CompiledFunction:
+    """Return a function compiled as far as its source for arguments of the given types."""
+    target = found(function)
+    if isinstance(target, irgrad.CompiledFunction) and not by:
+        compiled = target
+    else:
+        compiled = irgrad.compile(target, argnums=tuple(by) if by else 0)
+    compiled.lower(*(example(text) for text in arguments or []))
+    return compiled
 
 
 def found(name: str) -> Callable[..., Any]:

@@ -56,6 +56,14 @@ def test_show_prints_a_source_that_computes_the_gradient(run, tmp_path):
     np.testing.assert_allclose(gradient, 2 * (1 - np.tanh(X @ w) ** 2) @ X, rtol=1e-10)
 
 
+def test_report_writes_a_page(run, tmp_path):
+    result = run("report", "models_of_the_user:loss", "float64[20]", "float64[50, 20]", "2.5")
+    assert result.exit_code == 0
+    text = (tmp_path / "irgrad-report.html").read_text(encoding="utf-8")
+    assert "models_of_the_user.py" in text
+    assert "value_and_grad_" in text
+
+
 def test_show_by_other_arguments_and_into_a_file(run, tmp_path):
     target = tmp_path / "emitted.py"
     result = run(

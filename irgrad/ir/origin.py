@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
 
@@ -19,10 +20,12 @@ class Origin:
 
     def location(self) -> Location | None:
         """Return the innermost line, or None where the chain is empty."""
-        if not self.sites:
-            return None
-        code, offset = self.sites[0]
-        return Location(code.co_filename, _line(code, offset), code.co_qualname)
+        return next(self.locations(), None)
+
+    def locations(self) -> Iterator[Location]:
+        """Yield the lines from the innermost out to that of the traced function."""
+        for code, offset in self.sites:
+            yield Location(code.co_filename, _line(code, offset), code.co_qualname)
 
 
 def _line(code: CodeType, offset: int) -> int:

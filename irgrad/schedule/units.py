@@ -19,7 +19,7 @@ from irgrad.ir import dims
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Node
 
-VARIABLES = ("i", "j", "k", "l", "t", "u", "v", *(f"v{letter}" for letter in "abcdefghijkl"))
+VARIABLES = ("i", "j", "k", "l", *(f"l{letter}" for letter in "abcdefghijklmno"))
 """Loop variables by depth, in alphabetical order; sizes have other names."""
 
 
