@@ -227,8 +227,8 @@ def specialise(
 
 def with_loops(traced: Traced) -> Traced:
     """Return a long trace with its loops put back, and scalars without a pattern grouped."""
-    rolled = reroll(traced.graph, least=LONG, most=MANY)
-    if rolled.loops and has_loops_to_emit(rolled.graph):
+    rolled = reroll(traced.graph, least=LONG, most=MANY, accepts=has_loops_to_emit)
+    if rolled.loops:
         captured = (*traced.captured, *rolled.tables)
         traced = replace(traced, graph=rolled.graph, captured=captured)
     grouped = group(traced.graph, least=MANY)

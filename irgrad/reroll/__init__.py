@@ -37,20 +37,34 @@ FEW = 40
 """Statements that need no other way to say them."""
 
 
-def reroll(graph: Graph, *, least: int = 0, most: int | None = None) -> Rerolled:
+def reroll(
+    graph: Graph,
+    *,
+    least: int = 0,
+    most: int | None = None,
+    accepts: Callable[[Graph], bool] = lambda graph: True,
+) -> Rerolled:
     """Return ``graph`` with repeated stretches of at least ``least`` nodes in all made loops.
 
     The same operations on the same values, in the same order. A graph that would still have more
-    than ``most`` statements, and more than a fraction of its nodes, stays as it is. Linear in
-    nodes.
+    than ``most`` statements, and more than a fraction of its nodes, stays as it is; so does one
+    whose loops ``accepts`` refuses. Linear in nodes.
     """
     if len(graph.nodes) < least:
         return Rerolled(graph)
     records = records_of(graph)
-    try:
-        return _rolled(graph, records, _best(records, take_back), most)
-    except UnresolvedError:  # a first iteration that was taken back starts from too much else
-        return _rolled(graph, records, _best(records, lambda terms, _: terms), most)
+    for mended in (take_back, _as_found):
+        try:
+            rolled = _rolled(graph, records, _best(records, mended), most)
+        except UnresolvedError:  # a first iteration that was taken back starts from too much else
+            continue
+        if not rolled.loops or accepts(rolled.graph):
+            return rolled
+    return Rerolled(graph, (), len(records.nodes), len(records.nodes))
+
+
+def _as_found(terms: list[Term], records: Records) -> list[Term]:
+    return terms
 
 
 def _rolled(graph: Graph, records: Records, terms: Sequence[Term], most: int | None) -> Rerolled:

@@ -8,7 +8,7 @@ from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Control, Elementwise, Reduction, View, Write
 from irgrad.ops import create
 from irgrad.ops.control import branch, loop, repeat
-from irgrad.ops.index import gather
+from irgrad.ops.index import gather, scatter_add
 from irgrad.ops.views import strided, strided_add, strided_set
 from irgrad.schedule.arrays import computes
 
@@ -63,9 +63,16 @@ def _is_plain(node: Node) -> bool:
         return isinstance(node.inputs[0].op.lowering, Control)
     if op in (strided_set, strided_add):
         return True
-    if op is gather:  # by a table of the re-roller's own, whose indices are in range
-        return node.origin is None and node.array_type.rank == 0
+    if op is gather:
+        return node.array_type.rank == 0 and all(map(_is_tabled, node.inputs[1:]))
+    if op is scatter_add:
+        return not node.inputs[1].array_type.rank and all(map(_is_tabled, node.inputs[2:]))
     return computes(node)
+
+
+def _is_tabled(index: Node) -> bool:
+    """Tell whether an index stands in a table of the re-roller's own: such ones are in range."""
+    return index.op is strided and index.origin is None
 
 
 def _writes_last(body: Graph, states: int) -> bool:
@@ -93,12 +100,12 @@ def _writes_last(body: Graph, states: int) -> bool:
             if node.inputs.count(target) > 1:
                 return False
     return all(
-        _origin(end) in (start, None) or not end.array_type.rank
+        origin_of(end) in (start, None) or not end.array_type.rank
         for start, end in zip(body.inputs[:states], body.outputs, strict=False)
     )
 
 
-def _origin(node: Node) -> Node | None:
+def origin_of(node: Node) -> Node | None:
     """Return the input whose memory an array is in, None where it is none's."""
     while node.op is not create.input_:
         if isinstance(node.op.lowering, Write):
@@ -137,8 +144,12 @@ def postponed(body: Graph, in_place: Collection[Node]) -> set[Node]:
     position = {node: number for number, node in enumerate(body.nodes)}
     readers = body.consumers()
     overwritten_at = {t: position[node] for node in body.nodes for t in overwritten(node)}
-    for end in in_place:
-        overwritten_at[body.inputs[body.outputs.index(end)]] = position[end]
+    ends = {body.inputs[body.outputs.index(end)]: position[end] for end in in_place}
+    for node in body.nodes if ends else ():
+        if node.op in (create.input_, create.item) or isinstance(node.op.lowering, Write):
+            start = origin_of(node)
+            if start in ends:
+                overwritten_at.setdefault(node, ends[start])
     chosen: dict[Node, tuple[int, int]] = {}
     for node in reversed(body.nodes):
         if isinstance(node.type, tuple) or not node.type.shape or node in body.outputs:

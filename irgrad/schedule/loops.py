@@ -19,9 +19,9 @@ from irgrad.ops import create
 from irgrad.ops.control import loop
 from irgrad.ops.ensure import ensure
 from irgrad.ops.index import gather
-from irgrad.ops.views import strided, strided_add
+from irgrad.ops.views import strided
 from irgrad.schedule.arrays import POSTPONED, compute, conversion, element, looked_up
-from irgrad.schedule.bodies import is_begin, postponed
+from irgrad.schedule.bodies import is_begin, origin_of, postponed
 from irgrad.schedule.names import Names
 from irgrad.schedule.units import occurrences, variable
 
@@ -195,14 +195,21 @@ class Nest:
 
     def write(self, node: Node) -> None:
         """Write or add to an element, or to a part one element at a time."""
-        target, update = node.inputs
+        target, update = node.inputs[:2]
         if is_begin(target) and len(self.readers[target]) > 1:
             array = self.filled(target)
         else:
             self.settle_reads(target)
             array = self.values[target]
         params = node.params
-        template = "x + y" if node.op is strided_add else ""
+        assert isinstance(node.op.lowering, Write)
+        template = "x + y" if node.op.lowering.accumulate else ""
+        if node.op.lowering.index is None:
+            places = tuple(self.values[index] for index in node.inputs[2:])
+            value = element(self, update, ())
+            self.statements.append(loops.Store(array, places, value, (self.number,), template))
+            self.values[node] = array
+            return
         shape = update.array_type.shape
         inner = [variable(self.depth + axis) for axis in range(len(shape))]
         remaining = iter(inner)
@@ -385,6 +392,11 @@ def _targets(body: Graph, names: Sequence[str]) -> dict[Node, str]:
     """Return the new values of states that can be computed where the old ones stand."""
     position = {node: number for number, node in enumerate(body.nodes)}
     readers = body.consumers()
+    last: dict[Node | None, int] = {}
+    for node in body.nodes:
+        for operand in node.inputs:
+            if isinstance(operand.type, ArrayType) and operand.type.rank:
+                last[origin_of(operand)] = position[node]
     return {
         end: name
         for name, start, end in zip(names, body.inputs, body.outputs, strict=False)
@@ -393,7 +405,7 @@ def _targets(body: Graph, names: Sequence[str]) -> dict[Node, str]:
         and not readers[end]
         and body.outputs.count(end) == 1
         and start not in body.outputs
-        and all(position[reader] <= position[end] for reader in readers[start])
+        and last.get(start, -1) <= position[end]
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.graph import Graph, Node, frozen
-from irgrad.ir.op import Op
+from irgrad.ir.op import Op, Write
 from irgrad.ops.contract import contract
 from irgrad.ops.create import convert, full, iota, item, size
 from irgrad.ops.elementwise import add, equal, multiply, not_equal
@@ -60,6 +60,29 @@ def without_dead(nodes: Sequence[Node], uses: dict[Node, int], graph: Graph) -> 
     """Return ``graph`` with those of ``nodes`` that its outputs need, and all its inputs."""
     inputs = set(graph.inputs)
     return replace(graph, nodes=tuple([n for n in nodes if n in uses or n in inputs]))
+
+
+def reads_first(graph: Graph) -> Graph:
+    """Return ``graph`` with reads of parts before the writes that go on in the array's memory.
+
+    A rule may take a read past writes elsewhere in the array, where it stands behind them.
+    """
+    write: dict[Node, Node] = {}
+    early: dict[Node, list[Node]] = {}
+    for node in graph.nodes:
+        if isinstance(node.op.lowering, Write):
+            write.setdefault(node.inputs[0], node)
+        elif node.op is strided and node.inputs[0] in write:
+            early.setdefault(write[node.inputs[0]], []).append(node)
+    if not early:
+        return graph
+    moved = {node for reads in early.values() for node in reads}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        nodes.extend(early.get(node, ()))
+        if node not in moved:
+            nodes.append(node)
+    return replace(graph, nodes=tuple(nodes))
 
 
 def folded(op: Op, values: Sequence[Any], params: Any, dtype: np.dtype) -> Any:

@@ -26,7 +26,7 @@ from irgrad.ir.graph import NO_PARAMS, Graph, Node
 from irgrad.ir.op import Control, Elementwise, Op
 from irgrad.ir.origin import Origin
 from irgrad.ops.create import constant, full, size
-from irgrad.simplify.clean import COMMUTATIVE, identity, live_uses, without_dead
+from irgrad.simplify.clean import COMMUTATIVE, identity, live_uses, reads_first, without_dead
 from irgrad.simplify.unread import without_unread
 
 Rule = Callable[["Build", Node], Node | None]
@@ -247,7 +247,7 @@ class Bodies:
             graph, again = rewritten(graph, self)
             if not again:
                 break
-        return graph
+        return reads_first(graph)
 
     def simplified(self, node: Node) -> Node:
         """Return ``node`` with the graphs among its params simplified."""

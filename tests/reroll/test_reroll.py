@@ -382,3 +382,10 @@ def test_sizes_that_the_trace_found_equal_are_equal_in_the_loop() -> None:
     compiled = irgrad.compile(states, jit=False)
     np.testing.assert_allclose(compiled(w, x), states(w, x), rtol=1e-13)
     assert "n != 20" in compiled.source
+
+
+def test_loops_that_are_refused_are_not_made() -> None:
+    graph = traced(stencil, np.linspace(0.0, 1.0, 9))
+    refused = reroll(graph, accepts=lambda made: False)
+    assert refused.graph is graph
+    assert refused.loops == 0
