@@ -176,7 +176,7 @@ winning = elementwise(
     _winning,
     real_only=True,
     name="winning",
-    emit="0.5 * (x > y) + 0.5 * (x >= y)",
+    emit="(1.0 if x > y else 0.5) if x >= y else 0.0",
     promote=lambda dtypes: tuple(np.maximum.resolve_dtypes((*dtypes, None))),
     partials=lambda out, x, y: (0.0, 0.0),
     samples=(

@@ -16,7 +16,7 @@ from irgrad.ops.elementwise import (
 )
 from irgrad.ops.reduce import sum_
 from irgrad.ops.shape import broadcast, reshape
-from irgrad.simplify.factors import factored, is_number, value_of
+from irgrad.simplify.factors import factored, is_number, is_ordinary, reassociates, value_of
 from irgrad.simplify.rewrite import Build, rule
 
 
@@ -75,6 +75,41 @@ def unmasked_product(build: Build, node: Node) -> Node | None:
         return build.filled(0, node)
     if masked is not None or (partial is not None and np.isfinite(partial)):
         return build(multiply, *node.inputs)
+    return None
+
+
+@rule(masked_product, multiply, divide)
+def masked_product_of_scaled(build: Build, node: Node) -> Node | None:
+    """masked_product(s * m, x) -> masked_product(s, masked_product(m, x)), s a scalar; m / s too.
+
+    Regroups products. Still 0 where s is, whatever x.
+    """
+    scaled, x = node.inputs
+    parts = factored(scaled)
+    if parts is None or not reassociates(node) or not is_ordinary(parts.factor):
+        return None
+    rest = build(masked_product, parts.rest, x)
+    if parts.op is divide:
+        return build(divide, rest, parts.factor)
+    if value_of(parts.factor) is not None:
+        return build(multiply, parts.factor, rest)
+    return build(masked_product, parts.factor, rest)
+
+
+@rule(masked_product, masked_product)
+def masked_product_of_masked(build: Build, node: Node) -> Node | None:
+    """Move a scalar s outwards: masked_product(masked_product(m, s), x) -> s last, and s first too.
+
+    Regroups products. NaN and not 0 where s is 0 and x infinite, at an m that is not 0.
+    """
+    masked, x = node.inputs
+    if masked.op is not masked_product or not x.array_type.shape or not reassociates(node):
+        return None
+    first, second = masked.inputs
+    if not first.array_type.shape and second.array_type.shape:
+        return build(masked_product, first, build(masked_product, second, x))
+    if not second.array_type.shape and first.array_type.shape:
+        return build(masked_product, build(masked_product, first, x), second)
     return None
 
 

@@ -12,7 +12,7 @@ from irgrad.ir import dims
 from irgrad.ir.graph import Node
 from irgrad.ops.contract import contract
 from irgrad.ops.create import convert, full
-from irgrad.ops.elementwise import divide, multiply, negative
+from irgrad.ops.elementwise import divide, masked_product, multiply, negative
 from irgrad.ops.reduce import max_, min_, sum_
 from irgrad.ops.shape import broadcast, reshape, transpose
 from irgrad.simplify.factors import factored, reassociates, scaled
@@ -126,6 +126,19 @@ def sum_of_scaled(build: Build, node: Node) -> Node | None:
     if parts is None or not reassociates(node) or parts.rest.type != node.inputs[0].type:
         return None
     return scaled(build, parts.op, build(sum_, parts.rest, **node.params), parts.factor)
+
+
+@rule(sum_, masked_product)
+def sum_of_masked(build: Build, node: Node) -> Node | None:
+    """sum(masked_product(s, x)) -> masked_product(s, sum(x)), s a scalar; s may come second too."""
+    first, second = node.inputs[0].inputs
+    if not reassociates(node) or first.array_type.shape == second.array_type.shape:
+        return None
+    if not first.array_type.shape:
+        return build(masked_product, first, build(sum_, second, **node.params))
+    if not second.array_type.shape:
+        return build(masked_product, build(sum_, first, **node.params), second)
+    return None
 
 
 @rule(sum_, multiply, divide)

@@ -115,6 +115,18 @@ CASES = [
     ("masked_product(2, x)", lambda x: masked_product(2.0, x), N, ["multiply"], UNSIGNED),
     ("masked_product(0, x)", lambda x: masked_product(0.0, x), N, ["full"], UNSIGNED),
     ("masked_product(x, y)", masked_product, TWO, ["masked_product"], "bits"),
+    (
+        "masked_product(3 * x, y)", lambda x, y: masked_product(3 * x, y), TWO,
+        ["masked_product", "multiply"], "ordinary",
+    ),
+    (
+        "masked_product(x / s, y)", lambda s, x, y: masked_product(x / s, y), {"s": "", **TWO},
+        ["divide", "masked_product"], "ordinary",
+    ),
+    (
+        "masked_product(s * x, y)", lambda s, x, y: masked_product(s * x, y), {"s": "", **TWO},
+        ["masked_product", "masked_product"], "ordinary",
+    ),
     ("float32 * 1", lambda x: x * 1, {"x": "float32:m"}, [], "bits"),
     ("float32 / 8", lambda x: x / 8, {"x": "float32:m"}, ["multiply"], "bits"),
 ]  # fmt: skip

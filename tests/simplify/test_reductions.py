@@ -5,6 +5,7 @@ import pytest
 
 from irgrad.interpret.evaluate import evaluate
 from irgrad.ops.contract import contract
+from irgrad.ops.elementwise import masked_product
 from irgrad.ops.reduce import max_, sum_
 from irgrad.ops.shape import broadcast
 
@@ -79,6 +80,14 @@ CASES = [
     ("sum(s * x)", lambda s, x: np.sum(s * x, axis=1), SX, ["multiply", "sum"], "ordinary"),
     ("sum(3 * x)", lambda x: np.sum(3 * x), X, ["multiply", "sum"], "ordinary"),
     ("sum(x / s)", lambda s, x: np.sum(x / s), SX, ["divide", "sum"], "ordinary"),
+    (
+        "sum(masked_product(s, x))", lambda s, x: np.sum(masked_product(s, x)), SX,
+        ["masked_product", "sum"], "ordinary",
+    ),
+    (
+        "sum(masked_product(x, s))", lambda s, x: np.sum(masked_product(x, s)), SX,
+        ["masked_product", "sum"], "ordinary",
+    ),
     (
         "sum(x * y)", lambda x: np.sum(x * x.T), {"x": "4 4"},
         ["multiply", "sum", "transpose"], "bits",
@@ -188,3 +197,22 @@ def test_factors_meet_outside_the_sums(compare, check):
     arrays = [n for n in compared.after.nodes if n.op.name == "multiply" and n.array_type.shape]
     assert not arrays
     check(compared, "ordinary")
+
+
+def test_scalars_leave_masked_products_inside_sums(compare, check):
+    def function(s, t, x, y):
+        return np.sum(masked_product(masked_product(s * x, t), y))
+
+    compared = compare(function, s="", t="", x="n", y="n")
+    arrays = [n for n in compared.after.nodes if n.op.name != "input" and n.array_type.shape]
+    assert [node.op.name for node in arrays] == ["masked_product"]
+    check(compared, "ordinary")
+
+
+def test_a_scalar_of_zero_still_masks_what_is_infinite(compare):
+    compared = compare(lambda s, x, y: np.sum(masked_product(s * x, y)), s="", x="n", y="n")
+    y = np.array([1.0, np.inf, np.inf, 2.0, 3.0, np.inf])
+    (dead,) = evaluate(compared.after, 0.0, np.ones(6), y)
+    assert dead == 0.0
+    (masked,) = evaluate(compared.after, 2.0, np.array([1.0, 0, 0, 1, 0, 0]), y)
+    assert masked == 6.0
