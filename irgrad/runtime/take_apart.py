@@ -31,9 +31,11 @@ def taking_apart(
     leaves, structure = optree.tree_flatten(tree, namespace=namespace)
     scope: dict[str, Any] = {"kinds": list(map(type, leaves)), "frombuffer": np.frombuffer}
     names = [f"a{position}" for position in range(len(arguments))]
-    lines = [f"def take_apart({', '.join(names)}):", "    leaves = []"]
+    lines = [f"def take_apart({', '.join(names)}):"]
+    found: list[str] = []
     for name, child in zip(names, structure.children(), strict=True):
-        _visit(name, child, lines, scope, namespace)
+        found += _leaves(name, child, lines, scope, namespace)
+    lines.append(f"    leaves = [{', '.join(found)}]")
     lines += ["    if list(map(type, leaves)) != kinds:", "        raise LookupError"]
     results = []
     for number, part in enumerate(parts):
@@ -49,38 +51,44 @@ def taking_apart(
             scope[f"members{number}"] = members
             chosen = f"[leaves[i] for i in members{number}]"
         results.append(f"frombuffer(bytearray(pack{number}(*{chosen})), dtype{number})")
-    lines.append(f"    return [{', '.join(results)}]")
+    as_they_are = list(parts) == list(range(len(leaves)))
+    lines.append("    return leaves" if as_they_are else f"    return [{', '.join(results)}]")
     exec("\n".join(lines), scope)
     return scope["take_apart"]  # type: ignore[no-any-return]
 
 
-def _visit(
+def _leaves(
     name: str, structure: Any, lines: list[str], scope: dict[str, Any], namespace: str
-) -> None:
-    """Add the lines that append the leaves of ``name``; recursion as deep as the nesting."""
+) -> list[str]:
+    """Return the expressions of the leaves of ``name``, and add the lines that check containers.
+
+    Recursion as deep as the nesting.
+    """
     kind = structure.type
     if kind is None and structure.num_leaves:
-        lines.append(f"    leaves.append({name})")
-        return
+        return [name]
+    number = len(lines)
     if kind not in (tuple, list, dict):
-        number = len(scope)
-        scope.setdefault("flatten", optree.tree_flatten)
+        scope["flatten"] = optree.tree_flatten
         scope[f"structure{number}"] = structure
-        lines.append(f"    some, found = flatten({name}, namespace={namespace!r})")
+        lines.append(f"    some{number}, found = flatten({name}, namespace={namespace!r})")
         lines += [f"    if found != structure{number}:", "        raise LookupError"]
-        lines.append("    leaves += some")
-        return
+        return [f"*some{number}"]
     children = structure.children()
     lines.append(f"    if type({name}) is not {kind.__name__} or len({name}) != {len(children)}:")
     lines.append("        raise LookupError")
     if kind is not dict and all(child.type is None and child.num_leaves for child in children):
-        lines.append(f"    leaves += {name}")
-        return
+        return [f"*{name}"]
+    leaves: list[str] = []
     for entry, child in zip(structure.entries(), children, strict=True):
         key = repr(entry)
         if not isinstance(entry, int | str):
             key = f"key{len(scope)}"
             scope[key] = entry
-        inner = f"{name}_{len(lines)}"
-        lines.append(f"    {inner} = {name}[{key}]")
-        _visit(inner, child, lines, scope, namespace)
+        inner = f"{name}[{key}]"
+        if child.type is not None or not child.num_leaves:
+            variable = f"{name}_{len(lines)}"
+            lines.append(f"    {variable} = {inner}")
+            inner = variable
+        leaves += _leaves(inner, child, lines, scope, namespace)
+    return leaves
