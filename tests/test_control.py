@@ -329,3 +329,18 @@ def test_a_branch_may_return_another_operand() -> None:
     by_x, by_y = compiled.grad(x, y)
     assert np.array_equal(by_x, [0.0, 0.0])
     assert np.array_equal(by_y, [1.0, 1.0])
+
+
+def test_carries_that_begin_alike_and_are_read_besides() -> None:
+    def function(x: Any) -> Any:
+        def step(carry: Any) -> Any:
+            i, a, b = carry
+            return i + 1, a + b, b * 0.5 + x
+
+        return irgrad.while_loop(lambda c: c[0] < 3, step, (0, x, x))
+
+    x = np.array([1.0, 2.0])
+    _, a, b = irgrad.compile(function, argnums=(), jit=False)(x)
+    plain = function(x)
+    assert np.array_equal(a, plain[1])
+    assert np.array_equal(b, plain[2])

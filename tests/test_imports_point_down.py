@@ -21,7 +21,7 @@ LAYERS: list[set[str]] = [
     {"report", "specialise"},
     {"api"},
     {"control", "scipy", "transforms"},
-    {"nn", "testing"},
+    {"implicit", "nn", "ode", "testing"},
     {""},
     {"demo"},
     {"cli"},

@@ -26,6 +26,7 @@ from irgrad.ops.elementwise import multiply
 from irgrad.ops.ensure import ensure
 from irgrad.ops.index import gather, scatter_add, scatter_set
 from irgrad.ops.shape import broadcast, concatenate, reshape, transpose
+from irgrad.ops.solution import solution
 from irgrad.ops.sorting import order_statistics, search_sorted
 from irgrad.ops.views import strided, strided_add, strided_set
 from irgrad.trace.tracer import Trace, Tracer
@@ -343,27 +344,38 @@ def _kernel(
     return made if made.type == wanted else None
 
 
-@_rule(custom)
+@_rule(custom, solution)
 def _custom(batch: Batch, node: Node, operands: tuple[Node, ...], mapped: tuple[bool, ...]) -> Node:
     """Make a batch of the rule too."""
-    body: Graph = node.params["body"]
+    params = {
+        key: _batched_graph(batch, value) if isinstance(value, Graph) else value
+        for key, value in node.params.items()
+    }
+    return batch.record(node.op, *_all_stretched(batch, operands, mapped), **params)
+
+
+def _batched_graph(batch: Batch, graph: Graph) -> Graph:
     trace = Trace(batch.trace.assumptions)
+    trace.depth = batch.trace.depth
     inner = Batch(trace, batch.size)
     became = {
         x: trace.input(f"x{position}", _batched(batch, x.array_type)).node
-        for position, x in enumerate(body.inputs)
+        for position, x in enumerate(graph.inputs)
     }
-    for x in body.nodes:
-        if x not in became:
-            trace.origin = x.origin
-            own = [became[operand] for operand in x.inputs]
-            became[x] = inner.apply(x, own, [True] * len(own))
-    graph = Graph(
-        tuple(trace.inputs), tuple(trace.nodes), tuple(became[x] for x in body.outputs), body.hints
-    )
-    return batch.record(
-        custom, *_all_stretched(batch, operands, mapped), **{**node.params, "body": graph}
-    )
+    known = set(became)
+    for x in graph.nodes:
+        if x in became:
+            continue
+        trace.origin = x.origin
+        own = [became[operand] for operand in x.inputs]
+        flags = [operand in known for operand in x.inputs]
+        if any(flags):
+            known.add(x)
+            became[x] = inner.apply(x, own, flags)
+        else:
+            became[x] = trace.record(x.op, tuple(own), x.params)
+    outputs = tuple(inner.stretched(became[x], x in known) for x in graph.outputs)
+    return Graph(tuple(trace.inputs), tuple(trace.nodes), outputs, graph.hints)
 
 
 def _batched(batch: Batch, type: ArrayType) -> ArrayType:

@@ -13,10 +13,10 @@ import optree
 from irgrad.arguments import flatten
 from irgrad.differentiate.reverse import pull_back
 from irgrad.errors import ArgumentError, DifferentiationError
+from irgrad.inline.closures import closed, outside
 from irgrad.inline.leaves import added, lifted, matched, placeholder, tangent_type, trace_of
 from irgrad.ir.graph import Graph, Node
-from irgrad.ir.types import ArrayType
-from irgrad.ops.create import constant, input_, item, size
+from irgrad.ops.create import item
 from irgrad.ops.custom import again, custom
 from irgrad.trace.origins import location_here
 from irgrad.trace.tracer import Trace, Tracer
@@ -63,10 +63,10 @@ def inline_custom(
     slopes = _slopes(name, trace, arguments, found)
     wanted = [k for k, (slope, x) in enumerate(zip(slopes, primals, strict=True))
               if slope is not None and x.type.inexact]  # fmt: skip
-    body, read = _body(
+    body, read = closed(
         trace, start, [seed.node for seed in seeds], [slopes[k].node for k in wanted]
     )
-    return _with_rule(trace, outputs, [x.node for x in primals], read, wanted, body, structure)
+    return with_rule(trace, outputs, [x.node for x in primals], read, wanted, body, structure)
 
 
 def _slopes(name: str, trace: Trace, arguments: tuple[Any, ...], found: Any) -> list[Any]:
@@ -99,7 +99,7 @@ def _check_closed(
     """
     captured = {node for _, node in trace.captures.arrays.values()}
     allowed = {x.node for x in primals} | captured
-    for node in _read(trace.nodes[start:], [output.node for output in outputs]):
+    for node in outside(trace.nodes[start:], [output.node for output in outputs]):
         if node in allowed:
             continue
         location = node.origin.location() if node.origin else None
@@ -109,29 +109,6 @@ def _check_closed(
             remedy="pass it as an argument, so that the backward function can give its cotangent",
             location=location_here(),
         )
-
-
-def _read(stretch: list[Node], outputs: list[Node]) -> list[Node]:
-    """Return the floating-point values from outside a stretch of a trace that ``outputs`` read.
-
-    What a loop's body reads of its surroundings becomes an input of it when it is first read.
-    """
-    inside = {node for node in stretch if node.op is not input_}
-    needed = set(outputs)
-    for node in reversed(stretch):
-        if node in needed:
-            needed.update(node.inputs)
-    before = dict.fromkeys(
-        x for node in stretch if node in needed for x in node.inputs if x not in inside
-    )
-    before.update(dict.fromkeys(x for x in outputs if x not in inside))
-    return [
-        node
-        for node in before
-        if node.op not in (constant, size)
-        and isinstance(node.type, ArrayType)
-        and node.type.inexact
-    ]
 
 
 def inline_checkpoint(
@@ -144,7 +121,7 @@ def inline_checkpoint(
     results, structure = flatten(value)
     outputs = [lifted(trace, result) for result in results]
     stretch = trace.nodes[start:]
-    read = _read(stretch, [output.node for output in outputs])
+    read = outside(stretch, [output.node for output in outputs])
     start = len(trace.nodes)
     became = {node: trace.record(again, (node,), {"number": start}) for node in read}
     fresh = [became[node] for node in read]
@@ -160,14 +137,14 @@ def inline_checkpoint(
             added(given, became[output.node], seed)
     slopes = pull_back(trace, given, fresh) if given else [None] * len(fresh)
     wanted = [k for k, slope in enumerate(slopes) if slope is not None]
-    body, known = _body(
+    body, known = closed(
         trace, start, [seed.node for seed in seeds],
         [slope.node for slope in slopes if slope is not None],
     )  # fmt: skip
-    return _with_rule(trace, outputs, read, known, wanted, body, structure)
+    return with_rule(trace, outputs, read, known, wanted, body, structure)
 
 
-def _with_rule(
+def with_rule(
     trace: Trace,
     outputs: Sequence[Tracer],
     primals: Sequence[Node],
@@ -188,34 +165,3 @@ def _with_rule(
         for index, output in enumerate(outputs)
     ]
     return optree.tree_unflatten(structure, picked)
-
-
-def _body(
-    trace: Trace, start: int, seeds: list[Node], outputs: list[Node]
-) -> tuple[Graph, list[Node]]:
-    """Return what depends on ``seeds`` as a graph, and the other nodes it reads, its inputs."""
-    stretch = trace.nodes[start:]
-    needed = set(outputs)
-    for node in reversed(stretch):
-        if node in needed:
-            needed.update(node.inputs)
-    inside = set(seeds)
-    order: list[Node] = []
-    for node in stretch:
-        if node in needed and node not in inside and any(x in inside for x in node.inputs):
-            inside.add(node)
-            order.append(node)
-    read = dict.fromkeys(
-        x for x in (*(x for node in order for x in node.inputs), *outputs) if x not in inside
-    )
-    became: dict[Node, Node] = {}
-    for position, node in enumerate((*seeds, *read)):
-        params = {"name": f"x{position}", "type": node.array_type, "position": position}
-        became[node] = Node(input_, (), params, node.type)
-    inputs = tuple(became.values())
-    for node in order:
-        operands = tuple(became[x] for x in node.inputs)
-        became[node] = Node(node.op, operands, node.params, node.type, node.origin)
-    nodes = (*inputs, *(became[node] for node in order))
-    graph = Graph(inputs, nodes, tuple(became[x] for x in outputs), trace.assumptions.hints)
-    return graph, list(read)

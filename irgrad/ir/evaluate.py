@@ -10,7 +10,7 @@ import numpy as np
 
 from irgrad.errors import ShapeError
 from irgrad.ir import dims
-from irgrad.ir.graph import Graph, Node
+from irgrad.ir.graph import Graph, Node, reachable
 from irgrad.ir.op import Control, View, Write
 from irgrad.ir.types import ArrayType
 
@@ -37,7 +37,7 @@ def evaluate_body(
     """
     plan = _plan(graph, owned)
     values: dict[Node, Any] = dict(zip(graph.inputs, arguments, strict=True))
-    for node in graph.nodes:
+    for node in plan.needed:
         if node in values:
             continue
         op = node.op
@@ -60,11 +60,14 @@ def evaluate_body(
 
 
 class _Plan:
-    """Which writes happen in place, and what is copied lest they reach further than they should."""
+    """What is evaluated, which writes happen in place, what is copied lest they reach too far."""
 
-    __slots__ = ("copied", "in_place", "outputs")
+    __slots__ = ("copied", "in_place", "needed", "outputs")
 
-    def __init__(self, in_place: set[Node], copied: set[Node], outputs: set[int]) -> None:
+    def __init__(
+        self, needed: list[Node], in_place: set[Node], copied: set[Node], outputs: set[int]
+    ) -> None:
+        self.needed = needed
         self.in_place = in_place
         self.copied = copied
         self.outputs = outputs
@@ -82,8 +85,10 @@ def _plan(graph: Graph, owned: int) -> _Plan:
 
 
 def _planned(graph: Graph, owned: int) -> _Plan:
+    reached = set(reachable(graph.outputs))
+    needed = [node for node in graph.nodes if node in reached]  # others may fail, or never end
     last: dict[Node, Node] = {}
-    for node in graph.nodes:
+    for node in needed:
         for operand in node.inputs:
             last[operand] = node
     kept = set(graph.outputs)
@@ -91,7 +96,7 @@ def _planned(graph: Graph, owned: int) -> _Plan:
     in_place: set[Node] = set()
     copied: set[Node] = set()
     picked: set[tuple[Node, int]] = set()
-    for node in graph.nodes:
+    for node in needed:
         lowering = node.op.lowering
         if isinstance(lowering, Write):
             target = node.inputs[0]
@@ -111,14 +116,14 @@ def _planned(graph: Graph, owned: int) -> _Plan:
                 own.add(node)
             picked.add(result)
     if not owned:
-        return _Plan(in_place, copied, set())
+        return _Plan(needed, in_place, copied, set())
     seen: set[Node] = set()
     outputs: set[int] = set()
     for position, node in enumerate(graph.outputs[:owned]):
         if node.array_type.shape and (node in seen or node not in own):
             outputs.add(position)
         seen.add(node)
-    return _Plan(in_place, copied, outputs)
+    return _Plan(needed, in_place, copied, outputs)
 
 
 def _typed(result: Any, type: Any) -> Any:

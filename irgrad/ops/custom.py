@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.evaluate import evaluate_body
 from irgrad.ir.graph import Graph
-from irgrad.ir.op import Elementwise, Op, Operand, Sample, Source
+from irgrad.ir.op import Elementwise, Op, Sample, Source
 from irgrad.ir.types import ArrayType, TupleType
 from irgrad.ops.declare import elementwise, real
+from irgrad.ops.replay import replayed
 
 
 def _type(*types: ArrayType, results: int, wanted: tuple[int, ...], body: Graph) -> TupleType:
@@ -38,7 +38,7 @@ def _pullback(
     values = operands[:results]
     read = operands[len(operands) - (len(body.inputs) - results) :]
     renewed = [_same(x, values, outs) for x in read]
-    found = _run(body, [*seeds, *renewed])
+    found = replayed(body, [*seeds, *renewed])
     contributions: list[Any] = [None] * len(operands)
     for position, cotangent in zip(wanted, found, strict=True):
         contributions[position] = cotangent
@@ -51,20 +51,6 @@ def _same(x: Any, values: Sequence[Any], outs: Sequence[Any]) -> Any:
         if x is value or getattr(x, "node", x) is getattr(value, "node", value):
             return out
     return x
-
-
-def _run(body: Graph, arguments: Sequence[Any]) -> Sequence[Any]:
-    """Record the nodes of ``body`` where ``arguments`` are traced; evaluate them on numbers."""
-    traced: Any = next((x for x in arguments if isinstance(x, Operand)), None)
-    if traced is None:
-        return evaluate_body(body, arguments, {})
-    trace = traced.tape
-    known = {node: argument.node for node, argument in zip(body.inputs, arguments, strict=True)}
-    for node in body.nodes:
-        if node not in known:
-            inputs = tuple(known[operand] for operand in node.inputs)
-            known[node] = trace.record(node.op, inputs, node.params)
-    return [type(traced)(trace, known[node]) for node in body.outputs]
 
 
 custom = Op(

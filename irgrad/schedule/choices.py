@@ -42,16 +42,11 @@ def lower_choice(
     """Return the statements of a ``while`` or ``branch`` that stands in no loop."""
     nest = Nest(Around(names, allocations), number, 0, {}, set(), {})
     nest.readers = {operand: [node] * 2 for operand in node.inputs}  # nothing is overwritten
-    carries = node.params.get("carries", 0)
-    for position, operand in enumerate(node.inputs):
+    for operand in node.inputs:
         if is_begin(operand):
             nest.values[operand] = nest.filled(operand)
         else:
             nest.values[operand] = value(operand)
-            if position < carries and operand.array_type.rank:
-                copy = nest.array("carry", operand)
-                nest.statements.append(loops.Copy(copy, nest.values[operand]))
-                nest.values[operand] = copy
     CHOICES[node.op](nest, node, readers[node])
     for item in readers[node]:
         if item.op is create.item:

@@ -19,6 +19,7 @@ from irgrad.schedule.copies import copies_as_loops
 from irgrad.schedule.directions import forwards
 from irgrad.schedule.fuse import Item, Nest
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
+from irgrad.schedule.late import made_when_sized
 from irgrad.schedule.names import Names
 from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
 from irgrad.schedule.reuse import in_freed_memory, without_copies
@@ -351,7 +352,8 @@ def lower_function(
         for node in graph.inputs
     )
     returned = frozenset(result.name for result in returned_values)
-    lean = without_copies(unroll([*head, *statements, *extra], returned), returned)
+    everything = made_when_sized([*head, *statements, *extra])
+    lean = without_copies(unroll(everything, returned), returned)
     if parallel:
         shapes = {argument.name: argument.shape for argument in arguments}
         lean = share(lean, shapes, [size.name for size in sizes], names, name)

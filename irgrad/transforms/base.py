@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -86,6 +87,12 @@ class Transformed:
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", repr(self.function))
         return f"<irgrad.{type(self).__name__.lower()} of {name}>"
+
+
+def parameters(*names: str) -> inspect.Signature:
+    """Return the signature of a transform that is called with other arguments than its function."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
 
 
 def _frozen(settings: dict[str, Any]) -> Any:

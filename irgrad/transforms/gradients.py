@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from irgrad.arguments import is_traced
 from irgrad.inline.forward import inline_jvp
 from irgrad.inline.reverse import inline_value_and_grad, inline_vjp
 from irgrad.trace.trace import current_trace
-from irgrad.transforms.base import Transformed
+from irgrad.transforms.base import Transformed, parameters
 
 
 class ValueAndGrad(Transformed):
@@ -83,15 +82,10 @@ def _settings(argnums: int | Sequence[int], has_aux: bool, holomorphic: bool) ->
     return {"argnums": numbers, "has_aux": has_aux, "holomorphic": holomorphic}
 
 
-def _parameters(*names: str) -> inspect.Signature:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
-
-
 class Product(Transformed):
     """A transform that is called with primals, and with tangents."""
 
-    __signature__ = _parameters("primals", "tangents")
+    __signature__ = parameters("primals", "tangents")
 
 
 class Jvp(Product):
@@ -123,7 +117,7 @@ class Apply(Transformed):
 class Pullback(Transformed):
     """The pullback of a function, at primals that are given again."""
 
-    __signature__ = _parameters("primals", "cotangent")
+    __signature__ = parameters("primals", "cotangent")
 
     def inline(self, primals: Any, cotangent: Any) -> tuple[Any, ...]:
         """Record the cotangents of the primals."""
