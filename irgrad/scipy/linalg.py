@@ -6,7 +6,7 @@ accepted and mean nothing: no argument is ever overwritten, and numbers are not 
 Examples:
     >>> import numpy as np, irgrad
     >>> from irgrad.scipy.linalg import expm
-    >>> irgrad.grad(lambda t: expm(t * np.diag([1.0, 2.0]))[1, 1])(0.0)
+    >>> float(irgrad.grad(lambda t: expm(t * np.diag([1.0, 2.0]))[1, 1])(0.0))
     2.0
 """
 

@@ -8,7 +8,7 @@ Examples:
     >>> import numpy as np, irgrad
     >>> from irgrad.scipy import stats
     >>> x = np.array([1.0, 2.0, 6.0])
-    >>> irgrad.grad(lambda mu: np.sum(stats.norm.logpdf(x, loc=mu, scale=2.0)))(1.0)
+    >>> float(irgrad.grad(lambda mu: np.sum(stats.norm.logpdf(x, loc=mu, scale=2.0)))(1.0))
     1.5
 """
 
