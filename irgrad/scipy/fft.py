@@ -8,7 +8,7 @@ Examples:
     >>> from irgrad.scipy import fft
     >>> f = irgrad.compile(lambda x: np.sum(np.abs(fft.rfft(x)) ** 2), jit=False)
     >>> f.grad(np.array([1.0, 0.0, 0.0]))
-    array([4., 0., 0.])
+    array([4., 1., 1.])
 """
 
 from __future__ import annotations
