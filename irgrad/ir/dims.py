@@ -263,12 +263,18 @@ class Guard:
         return f"{self.left} {self.relation} {self.right}"
 
 
+def apart(dim: Dim) -> tuple[Dim, int]:
+    """Return a size without its constant term, and that."""
+    number = dim if isinstance(dim, int) else dict(dim.terms).get((), 0)
+    return dim - number, number
+
+
 def _as_bound(guard: Guard) -> tuple[Dim, int]:
     """Return an inequality as ``polynomial without constant term >= number``."""
     at_least = guard.relation == ">="
     difference = guard.left - guard.right if at_least else guard.right - guard.left
-    constant = difference if isinstance(difference, int) else dict(difference.terms).get((), 0)
-    return difference - constant, -constant if at_least else 1 - constant
+    varying, constant = apart(difference)
+    return varying, -constant if at_least else 1 - constant
 
 
 def _fixed(guards: Iterable[Guard]) -> dict[str, Dim]:

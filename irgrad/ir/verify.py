@@ -63,8 +63,13 @@ def _fault(
         return f"it already stands at %{numbers[node]}"
     if node.params:
         if isinstance(node.op.lowering, Control):
+            index = node.params.get("index")
+            if index is not None:
+                assumptions.loops[index] = node.params["trips"]
             for body in _bodies(node):
                 _verify(body, assumptions)
+            if index is not None:
+                del assumptions.loops[index]
         try:
             hash(frozen(node.params))
         except TypeError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from irgrad.errors import ShapeError
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph
 from irgrad.reroll.build import Builder
@@ -52,15 +53,17 @@ def reroll(
     """
     if len(graph.nodes) < least:
         return Rerolled(graph)
-    records = records_of(graph)
-    for mended in (take_back, _as_found):
-        try:
-            rolled = _rolled(graph, records, _best(records, mended), most)
-        except UnresolvedError:  # a first iteration that was taken back starts from too much else
-            continue
-        if not rolled.loops or accepts(rolled.graph):
-            return rolled
-    return Rerolled(graph, (), len(records.nodes), len(records.nodes))
+    plain = records_of(graph)
+    sized = [records_of(graph, sized=True)] if plain.varied else []
+    for records in (*sized, plain):
+        for mended in (take_back, _as_found):
+            try:
+                rolled = _rolled(graph, records, _best(records, mended), most)
+            except (UnresolvedError, ShapeError):  # sizes vary, or a first iteration starts apart
+                continue
+            if not rolled.loops or accepts(rolled.graph):
+                return rolled
+    return Rerolled(graph, (), len(plain.nodes), len(plain.nodes))
 
 
 def _as_found(terms: list[Term], records: Records) -> list[Term]:
@@ -79,7 +82,8 @@ def _rolled(graph: Graph, records: Records, terms: Sequence[Term], most: int | N
     tapes = lay_out(resolver)
     assumptions = dims.Assumptions(graph.hints, dict.fromkeys(graph.guards))
     with dims.assuming(assumptions):  # sizes that the trace found equal are equal here
-        rolled, tables = Builder(graph, records, found, resolver, tapes).build(top, outputs)
+        builder = Builder(graph, records, found, resolver, tapes, assumptions)
+        rolled, tables = builder.build(top, outputs)
     rolled = replace(rolled, guards=tuple(assumptions.guards))
     return Rerolled(rolled, tuple(tables), len(records.nodes), len(found), len(loops))
 

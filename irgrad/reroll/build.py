@@ -78,11 +78,13 @@ class Builder:
         statements: Sequence[Statement],
         resolver: Resolver,
         tapes: dict[ArrayType, Tape],
+        assumptions: dims.Assumptions,
     ) -> None:
         self.graph = graph
         self.records = records
         self.resolver = resolver
         self.tapes = tapes
+        self.assumptions = assumptions
         self.top = Scope()
         self.arrays: dict[Any, np.ndarray] = {}
         for node in graph.inputs:
@@ -130,7 +132,7 @@ class Builder:
         node = self.records.nodes[statement.first]
         inputs = tuple([self.operand(statement, place, scope) for place in range(len(node.inputs))])
         params = node.params
-        if statement.path and "starts" in params:
+        if statement.path and self.records.moving(node.op):
             nodes = [self.records.nodes[k] for k in statement.ordinals]
             moving = self.placed(statement.indices, nodes)
             assert moving is not None, "recognised as affine"
@@ -192,17 +194,22 @@ class Builder:
         return scope.once(gather, (base, *places), {"axes": axes}, None)
 
     def placed(self, indices: Indices, nodes: Sequence[Node]) -> dict[str, Any] | None:
-        """Return the params of a strided read or write whose starts move with the loops.
+        """Return the params of a node whose places, and sizes, move with the loops.
 
         None where they follow no rule.
         """
         params = dict(nodes[0].params)
-        if all(type(start) is int for start in params["starts"]):
-            starts = np.array([node.params["starts"] for node in nodes]).reshape(len(nodes), -1)
-            places = [fitted(column, indices) for column in starts.T]
+        for name in self.records.moving(nodes[0].op):
+            parts = [[dims.apart(dim) for dim in node.params[name]] for node in nodes]
+            columns = np.array([[number for _, number in row] for row in parts]).T
+            places = [fitted(column, indices) for column in columns]
             if None in places:
                 return None
-            params["starts"] = tuple(affine(place) for place in places if place is not None)
+            params[name] = tuple(
+                varying + affine(place)
+                for (varying, _), place in zip(parts[0], places, strict=True)
+                if place is not None
+            )
         return params
 
     def constants(self, indices: Indices, values: Sequence[Any], scope: Scope) -> Node:
@@ -290,20 +297,23 @@ class Builder:
             tape = scope.see(("tape", type))
             starts.append(tape)
             inner.values["tape", type] = inner.input(tape.array_type)
+        trips = fitted(loop.trips, loop.indices)
+        assert trips is not None, "recognised as affine"
+        index = f"t{loop.depth}"
+        self.assumptions.loops[index] = affine(trips)
         self.body(loop.body, inner)
+        del self.assumptions.loops[index]
         outputs = tuple(
             [inner.see(("value", carry.source)) for carry in carries]
             + [inner.values["tape", type] for type in written]
         )
         body = Graph(tuple(inner.inputs), (*inner.inputs, *inner.nodes), outputs, self.graph.hints)
-        trips = fitted(loop.trips, loop.indices)
-        assert trips is not None, "recognised as affine"
         origin = next((node.origin for node in inner.nodes if node.origin), None)
         made = scope.add(
             loop_op,
             (*starts, *inner.entered),
             {
-                "index": f"t{loop.depth}",
+                "index": index,
                 "trips": affine(trips),
                 "reverse": False,
                 "carries": len(carries),

@@ -205,7 +205,8 @@ class _Check:
                     found.add(column)
                 column += 1
             elif operand in self.records.parts:
-                column += len(operand.params["starts"])
+                axes = len(operand.params["starts"])
+                column += axes * len(self.records.moving(operand.op))
         return found
 
 

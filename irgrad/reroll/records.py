@@ -11,12 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from irgrad.ir import dims
+from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Graph, Node, frozen, reachable
-from irgrad.ir.op import Control
-from irgrad.ops.create import constant, input_, item
+from irgrad.ir.op import Control, Op
+from irgrad.ir.types import ArrayType, ValueType
+from irgrad.ops.create import constant, full, input_, item
+from irgrad.ops.shape import broadcast, reshape
 from irgrad.ops.views import strided, strided_add, strided_set
 
-_PLACED = (strided, strided_set, strided_add)
+_PART = ("starts", "sizes")
+_MEASURES: Mapping[Op, tuple[str, ...]] = {
+    strided: _PART,
+    strided_set: _PART,
+    strided_add: _PART,
+    full: ("shape",),
+    reshape: ("shape",),
+    broadcast: ("shape",),
+}
+"""The params that are places and sizes, which may move with the iterations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +39,8 @@ class Records:
     ``loose`` says of each shape which numbers of its vectors loops need no rule for: where a
     scalar of an input stands, how far back an operand was made. ``own`` is how many numbers stand
     before those of operands. ``ordinals`` are the positions of nodes in ``nodes``; ``parts`` are
-    the reads of a part of an input, which are no records of their own.
+    the reads of a part of an input, which are no records of their own. ``sized`` tells whether
+    sizes are among the numbers, and ``varied`` whether one call makes arrays of several sizes.
     """
 
     nodes: list[Node]
@@ -36,9 +50,20 @@ class Records:
     own: dict[int, int]
     ordinals: dict[Node, int]
     parts: dict[Node, Node]
+    sized: bool
+    varied: bool
+
+    def moving(self, op: Op) -> tuple[str, ...]:
+        """Return which params of an op may move with the iterations."""
+        return _moving(op, self.sized)
 
 
-def records_of(graph: Graph) -> Records:
+def _moving(op: Op, sized: bool) -> tuple[str, ...]:
+    names = _MEASURES.get(op, ())
+    return names if sized else names[: names.count("starts")]
+
+
+def records_of(graph: Graph, *, sized: bool = False) -> Records:
     """Return the records of the nodes that the outputs depend on."""
     wanted = set(reachable(graph.outputs))
     interned: dict[Any, int] = {}
@@ -51,28 +76,29 @@ def records_of(graph: Graph) -> Records:
     parts: dict[Node, Node] = {}
     places = {node: k for k, node in enumerate(graph.inputs)}
     kept = set(graph.outputs)
-    texts: dict[int, tuple[Mapping[str, Any], Any]] = {}
+    texts: dict[int, tuple[Mapping[str, Any], Any, list[int]]] = {}
+    known_sizes: dict[Any, Any] = {}
+    varied = False
     for node in graph.nodes:
         op = node.op
         if node not in wanted or op is input_ or op is constant:
             continue
-        if op is strided and node.inputs[0] in places and node not in kept and _numbers(node):
+        if op is strided and node.inputs[0] in places and node not in kept:
             parts[node] = node.inputs[0]
             continue
-        key: list[Any] = [op, node.origin, node.type]
+        shape = node.type.shape if isinstance(node.type, ArrayType) else ()
+        if shape and known_sizes.setdefault((op, node.origin), shape) != shape:
+            varied = True
+        key: list[Any] = [op, node.origin, _kind(node.type) if sized and shape else node.type]
         vector: list[int] = []
-        free: list[bool] = []
         params = node.params
         if params:
-            if op in _PLACED and _numbers(node):
-                vector.extend(params["starts"])
-                free.extend([False] * len(vector))
-                key.append((params["sizes"], params["steps"], params["dropped"]))
-            else:
-                known = texts.get(id(params))
-                if known is None:
-                    known = texts[id(params)] = (params, frozen(params))
-                key.append(known[1])
+            known = texts.get(id(params))
+            if known is None:
+                known = texts[id(params)] = (params, *_measured(params, _moving(op, sized)))
+            key.append(known[1])
+            vector.extend(known[2])
+        free = [False] * len(vector)
         own, leading = len(nodes), len(vector)
         if isinstance(node.type, tuple) or op is item or isinstance(op.lowering, Control):
             key.append(own)  # the only one of its shape
@@ -83,12 +109,10 @@ def records_of(graph: Graph) -> Records:
                 free.append(True)
                 key.append("node")
             elif operand in parts:
-                read = operand.params
-                vector.extend(read["starts"])
-                free.extend([not operand.array_type.rank] * len(read["starts"]))
-                key.append(
-                    (places[operand.inputs[0]], read["sizes"], read["steps"], read["dropped"])
-                )
+                text, numbers = _measured(operand.params, _moving(strided, sized))
+                vector.extend(numbers)
+                free.extend([not operand.array_type.rank] * len(numbers))
+                key.append((places[operand.inputs[0]], text))
             elif operand.op is constant:
                 key.append(operand.type)
             else:
@@ -96,13 +120,28 @@ def records_of(graph: Graph) -> Records:
         name = tuple(key)
         ordinals[node] = own
         nodes.append(node)
-        shape = interned.setdefault(name, len(interned))
-        if shape not in loose:
-            loose[shape], owned[shape] = tuple(free), leading
-        shapes.append(shape)
+        number = interned.setdefault(name, len(interned))
+        if number not in loose:
+            loose[number], owned[number] = tuple(free), leading
+        shapes.append(number)
         vectors.append(tuple(vector))
-    return Records(nodes, shapes, vectors, loose, owned, ordinals, parts)
+    return Records(nodes, shapes, vectors, loose, owned, ordinals, parts, sized, varied)
 
 
-def _numbers(node: Node) -> bool:
-    return all(type(start) is int for start in node.params["starts"])
+def _measured(params: Mapping[str, Any], moving: tuple[str, ...]) -> tuple[Any, list[int]]:
+    """Return what params say but for the constants in places and sizes, and those."""
+    numbers: list[int] = []
+    rest: list[Dim] = []
+    for name in moving:
+        for dim in params[name]:
+            varying, number = (0, dim) if type(dim) is int else dims.apart(dim)
+            rest.append(varying)
+            numbers.append(number)
+    others = {name: value for name, value in params.items() if name not in moving}
+    return (tuple(rest), frozen(others) if others else ()), numbers
+
+
+def _kind(type: ValueType) -> Any:
+    """Return what is the same in types whose sizes differ by constants."""
+    assert isinstance(type, ArrayType)
+    return type.dtype, tuple([dims.apart(dim)[0] for dim in type.shape])

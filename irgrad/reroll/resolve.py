@@ -22,7 +22,7 @@ from irgrad.reroll.records import Records
 
 
 class UnresolvedError(Exception):
-    """Some iterations of a statement read what no record made, others what is on a tape."""
+    """Iterations of a statement read what no record made and what is on a tape; or sizes vary."""
 
 
 
@@ -94,7 +94,17 @@ class Resolver:
             for node in graph.outputs
         ]
         self.keep()
+        self._check_sizes()
         return outputs
+
+    def _check_sizes(self) -> None:
+        """Refuse carries, and values on a tape, that are of several sizes."""
+        if self.records.varied and self.records.sized:
+            nodes = self.records.nodes
+            carried = {carry.source for carries in self.carries.values() for carry in carries}
+            for statement in carried.union(self.taped):
+                if len({nodes[k].type for k in statement.ordinals}) > 1:
+                    raise UnresolvedError
 
     def resolved(
         self,

@@ -205,6 +205,24 @@ def edges(x: Any) -> Any:
     return energy
 
 
+def solve_by_slices(a: Any, b: Any) -> Any:
+    """Slices that grow with the iterations, and slices that shrink."""
+    x, y = np.zeros_like(b), np.zeros_like(b)
+    for i in range(9):
+        x[i] = (b[i] - a[i, :i] @ x[:i]) / a[i, i]
+    for i in range(8, -1, -1):
+        y[i] = (x[i] - a[i, i + 1 :] @ y[i + 1 :]) / a[i, i]
+    return np.sum(x * y)
+
+
+def elimination_by_slices(a: Any) -> Any:
+    a = a.copy()
+    for k in range(8):
+        a[k + 1 :, k] /= a[k, k]
+        a[k + 1 :, k + 1 :] -= np.outer(a[k + 1 :, k], a[k, k + 1 :])
+    return np.sum(a * a)
+
+
 def bubble_sort(x: Any) -> Any:
     v = [x[i] for i in range(9)]
     for i in range(9):
@@ -231,6 +249,8 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
     "orthogonal": (orthogonal, (square,), 16),
     "pairs": (pairs, (draws.normal(size=(9, 3)),), 14),
     "edges": (edges, (draws.normal(size=9),), 4),
+    "solve by slices": (solve_by_slices, (square, draws.normal(size=9)), 21),
+    "elimination by slices": (elimination_by_slices, (square,), 22),
     "bubble sort": (bubble_sort, (draws.normal(size=9),), 22),
     "runge kutta": (runge_kutta, (draws.normal(size=3), draws.normal(size=3)), 60),
 }
@@ -389,3 +409,35 @@ def test_loops_that_are_refused_are_not_made() -> None:
     refused = reroll(graph, accepts=lambda made: False)
     assert refused.graph is graph
     assert refused.loops == 0
+
+
+def test_slices_of_any_symbolic_size_are_compiled() -> None:
+    def solve(a: Any, b: Any) -> Any:
+        n = len(b)
+        x = np.zeros_like(b)
+        for i in range(n - 1, -1, -1):
+            x[i] = (b[i] - a[i, i + 1 :] @ x[i + 1 :]) / a[i, i]
+        return np.sum(x * x)
+
+    draws = np.random.default_rng(3)
+    a, b = draws.normal(size=(60, 60)) / 60 + np.eye(60), draws.normal(size=60)
+    compiled = irgrad.compile(solve, argnums=(0, 1), jit=False)
+    x = np.linalg.solve(np.triu(a), b)
+    np.testing.assert_allclose(compiled(a, b), x @ x, rtol=1e-12)
+    b_bar = np.linalg.solve(np.triu(a).T, 2 * x)
+    a_bar, found = compiled.grad(a, b)
+    np.testing.assert_allclose(found, b_bar, rtol=1e-10)
+    np.testing.assert_allclose(a_bar, -np.triu(np.outer(b_bar, x)), rtol=1e-9, atol=1e-12)
+    assert len(compiled.source.splitlines()) < 150
+
+
+def test_a_carry_that_shrinks_stays_unrolled() -> None:
+    def shrinking(x: Any) -> Any:
+        for _ in range(12):
+            x = x[1:] * x[:-1] + 0.5
+        return np.sum(x)
+
+    graph = traced(shrinking, np.linspace(0.2, 1.0, 20))
+    rolled = reroll(graph)
+    found = evaluate(rolled.graph, np.linspace(0.2, 1.0, 20), *rolled.tables)
+    assert found == evaluate(graph, np.linspace(0.2, 1.0, 20))
