@@ -9,9 +9,9 @@ import numpy as np
 
 from irgrad.control import while_loop
 from irgrad.implicit.roots import Function, Solution
-from irgrad.implicit.vectors import as_float, packing
+from irgrad.implicit.vectors import packing
 from irgrad.inline.ensured import ensured
-from irgrad.inline.leaves import trace_of
+from irgrad.inline.leaves import as_float, trace_of
 from irgrad.transforms.base import parameters
 
 _SIGNS = "brentq: the function has one sign at both ends; the smaller value is"

@@ -10,9 +10,10 @@ import numpy as np
 from irgrad.control import while_loop
 from irgrad.errors import ShapeError
 from irgrad.implicit.roots import SHORTEST, Function, Searched, checked
-from irgrad.implicit.vectors import Packing, as_float, dot, largest
+from irgrad.implicit.vectors import Packing, dot, largest
 from irgrad.inline.ensured import ensured
 from irgrad.inline.forward import inline_jvp
+from irgrad.inline.leaves import as_float
 from irgrad.inline.reverse import inline_value_and_grad
 from irgrad.trace.origins import location_here
 from irgrad.trace.trace import current_trace

@@ -15,10 +15,10 @@ import optree
 from irgrad.arguments import flatten
 from irgrad.control import scan, while_loop
 from irgrad.errors import ArgumentError
-from irgrad.implicit.vectors import as_float, largest
+from irgrad.implicit.vectors import largest
 from irgrad.inline.ensured import ensured
 from irgrad.inline.implicit import integral_solution
-from irgrad.inline.leaves import trace_of
+from irgrad.inline.leaves import as_float, trace_of
 from irgrad.ops.custom import stop_gradient
 from irgrad.trace.origins import location_here
 from irgrad.trace.trace import current_trace

@@ -10,15 +10,12 @@ import optree
 
 from irgrad.arguments import flatten
 from irgrad.errors import ArgumentError
-from irgrad.inline.leaves import leaf_name, lifted
+from irgrad.inline.leaves import as_float, leaf_name
 from irgrad.ir import dims
 from irgrad.ir.types import ArrayType
-from irgrad.ops.create import convert
 from irgrad.trace.origins import location_here
 from irgrad.trace.sizes import TracedSize
 from irgrad.trace.tracer import Trace, Tracer
-
-FLOAT = np.dtype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -99,14 +96,6 @@ def packing(trace: Trace, tree: Any) -> tuple[Packing, Any]:
     types = tuple(as_float(trace, leaf).type for leaf in leaves)
     packed = Packing(structure, types)
     return packed, packed.pack(tree, trace, "x0")
-
-
-def as_float(trace: Trace, leaf: Any) -> Any:
-    """Return a leaf as a traced float64 array or number."""
-    tracer = lifted(trace, leaf)
-    if tracer.dtype == FLOAT and not tracer.weak:
-        return tracer
-    return convert(tracer, dtype=FLOAT)
 
 
 def largest(vector: Any) -> Any:

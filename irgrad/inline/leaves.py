@@ -44,6 +44,14 @@ def lifted(trace: Trace, value: Any) -> Tracer:
     return Tracer(trace, node, weak)
 
 
+def as_float(trace: Trace, value: Any) -> Any:
+    """Return a leaf as a traced float64 number or array; a complex one stays complex."""
+    tracer = lifted(trace, value)
+    if tracer.dtype.kind == "c" or (tracer.dtype == np.float64 and not tracer.weak):
+        return tracer
+    return convert(tracer, dtype=np.dtype(np.float64))
+
+
 def marked(trace: Trace, tracer: Tracer) -> Tracer:
     """Return the value of a tracer as a node of its own, which nothing else reads yet."""
     node = trace.record(convert, (tracer.node,), {"dtype": tracer.dtype})
