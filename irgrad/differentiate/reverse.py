@@ -119,9 +119,10 @@ def _contribute(
     elif transposing and node.op is masked_product:
         # One factor is fixed. The op's own rule also minds the first being 0, which it is not here.
         first, second = (Tracer(trace, operand) for operand in node.inputs)
-        contributions = (masked_product(cotangent, second), masked_product(first, cotangent))
+        contributions = (_guarded(cotangent, second, True), masked_product(first, cotangent))
     else:
-        contributions = _contributions(trace, node, cotangent, masked and node in poles)
+        at_pole = masked and node in poles
+        contributions = _contributions(trace, node, cotangent, at_pole, transposing)
     for operand, contribution in zip(node.inputs, contributions, strict=True):
         if contribution is None or operand not in active:
             continue
@@ -155,7 +156,19 @@ def _with_poles(order: Sequence[Node]) -> set[Node]:
     return poles
 
 
-def _contributions(trace: Trace, node: Node, cotangent: Any, at_pole: bool) -> Sequence[Any]:
+def _guarded(cotangent: Any, slope: Any, transposing: bool) -> Any:
+    """Return the product of a masked cotangent and a slope, 0 where the cotangent is 0.
+
+    A linear map that is transposed multiplies its poles first, so there the cotangent may be
+    infinite and meet the 0 of the mask in the slope.
+    """
+    product = masked_product(cotangent, slope)
+    return np.where(slope == 0, 0, product) if transposing else product
+
+
+def _contributions(
+    trace: Trace, node: Node, cotangent: Any, at_pole: bool, transposing: bool
+) -> Sequence[Any]:
     """Return what ``node`` sends to its operands; ``at_pole`` keeps masked zeros zero."""
     op = node.op
     if op.nondifferentiable:
@@ -178,7 +191,7 @@ def _contributions(trace: Trace, node: Node, cotangent: Any, at_pole: bool) -> S
         contributions = op.pullback(seed, results, *operands, **node.params)
         if not guarded:
             return contributions
-        return [c if c is None else masked_product(cotangent, c) for c in contributions]
+        return [c if c is None else _guarded(cotangent, c, transposing) for c in contributions]
     assert op.partials is not None
     products: list[Any] = []
     for slope in op.partials(results, *operands, **node.params):
@@ -187,9 +200,10 @@ def _contributions(trace: Trace, node: Node, cotangent: Any, at_pole: bool) -> S
                 cotangent if slope == 1 else -cotangent if slope == -1 else
                 0 if slope == 0 else cotangent * slope
             )  # fmt: skip
+        elif guarded:
+            products.append(_guarded(cotangent, slope, transposing))
         else:
-            product = masked_product if guarded else None
-            products.append(product(cotangent, slope) if product else cotangent * slope)
+            products.append(cotangent * slope)
     return products
 
 

@@ -150,3 +150,38 @@ def test_integers_are_refused() -> None:
         jacobian(lambda x: np.argsort(x))(np.ones(3))
     with pytest.raises(DifferentiationError, match=r"2\.0 for 2"):
         jacobian(lambda x: x * 2)(np.arange(3))
+
+
+DEAD = {
+    "log": lambda x: np.where(x > 0, np.log(x), 0),
+    "log squared": lambda x: np.where(x > 0, np.log(x) ** 2, 0),
+    "root": lambda x: np.where(x > 0, np.exp(np.sqrt(x)), x**2),
+    "quotient": lambda x: np.where(x > 0, np.sin(x) / x, 1),
+    "power": lambda x: np.where(x > 0, x**-0.5 * np.exp(x), 0),
+    "largest": lambda x: np.maximum(np.sqrt(x), 0.3),
+}
+
+
+@pytest.mark.parametrize("name", DEAD)
+def test_poles_in_branches_not_taken_stay_finite_in_every_mix_of_modes(name: str) -> None:
+    """Where the branch is taken, the entries are those without the elements at the pole."""
+
+    def function(x: Any) -> Any:
+        return np.sum(DEAD[name](x))
+
+    modes = (jacfwd, jacrev)
+    x, live = np.array([0.0, 0.5, 2.0]), np.array([0.5, 2.0])
+    derivatives = [
+        function,
+        *(outer(function) for outer in modes),
+        *(outer(inner(function)) for outer in modes for inner in modes),
+        jacfwd(grad(lambda y: np.sum(grad(function)(y) ** 2))),
+    ]
+    for derivative in derivatives:
+        with np.errstate(all="ignore"):
+            found = irgrad.compile(derivative, argnums=(), jit=False)(x)
+            wanted = irgrad.compile(derivative, argnums=(), jit=False)(live)
+        assert np.isfinite(found).all()
+        if np.ndim(found):
+            inner_part = found[(slice(1, None),) * np.ndim(found)]
+            np.testing.assert_allclose(inner_part, wanted, rtol=1e-12, atol=1e-12)
