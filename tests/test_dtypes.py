@@ -127,3 +127,16 @@ def test_the_other_byte_order_and_strides_are_understood() -> None:
         assert slope.dtype == np.float64
         assert slope.flags.c_contiguous
         np.testing.assert_array_equal(slope, 2 * same)
+
+
+def test_python_ints_and_sizes_compare_and_divide_as_in_numpy() -> None:
+    """Operands that are all weak integers have a dtype only by NumPy's default."""
+    choose = plain(lambda n, x: np.where(n > 3, x, -x))
+    assert [choose(n, 2.0) for n in (3, 4)] == [-2.0, 2.0]
+    same = plain(lambda n, m: (n == m, n < 2 * m))
+    assert [bool(value) for value in same(4, 3)] == [False, True]
+    divide = plain(lambda i: (i.shape[0] // (i + 1), i // i.shape[0], i.shape[0] % (i + 1)))
+    i = np.arange(20)
+    for got, wanted in zip(divide(i), (20 // (i + 1), i // 20, 20 % (i + 1)), strict=True):
+        assert got.dtype == wanted.dtype
+        np.testing.assert_array_equal(got, wanted)

@@ -1,4 +1,4 @@
-"""Differences, gradients, integrals and interpolation along an axis, and counting into bins."""
+"""Differences, gradients, integrals and interpolation along an axis, and counting."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def _interp(
 
 def _doubled(carrier: Any, value: Any) -> Any:
     """Return a traced float64 array: what np.interp computes in."""
-    traced = _beside(carrier, value)
+    traced = beside(carrier, value)
     return traced if dtype_of(traced) == np.float64 else convert(traced, dtype=np.dtype(np.float64))
 
 
@@ -239,41 +239,6 @@ def _bincount(x: Any, weights: Any = None, minlength: Any = 0) -> Any:
     return scatter_add(np.zeros_like(each, shape=shape), each, carrier.lift(x), axes=(0,))
 
 
-@spelling(np.histogram)
-def _histogram(
-    a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
-) -> Any:
-    """Count numbers into bins; only the weights have a derivative."""
-    if isinstance(bins, str):
-        raise UnsupportedCallError(f"np.histogram with bins={bins!r}", remedy="give a number")
-    carrier: Any = next(x for x in (a, weights, bins) if isinstance(x, Operand))
-    numbers = np.ravel(_beside(carrier, a))
-    if isinstance(bins, int):
-        low, high = (np.min(numbers), np.max(numbers)) if range is None else range
-        if range is None:
-            equal = low == high
-            low, high = np.where(equal, low - 0.5, low), np.where(equal, high + 0.5, high)
-        edges = np.linspace(low, high, bins + 1)
-        count: dims.Dim = bins
-    else:
-        edges = bins
-        count = shape_of(bins)[0] - 1
-    edges = _beside(carrier, edges)
-    number = size_number(carrier, count)
-    place = np.searchsorted(edges, numbers, "right") - 1
-    place = np.where(numbers == edges[-1], number - 1, place)
-    outside = (place < 0) | (place >= number)
-    # What lies outside is counted into one bin more, which is dropped.
-    ones = np.ones_like(numbers, dtype=np.int64)
-    each = ones if weights is None else np.ravel(_beside(carrier, weights))
-    shape: Any = (count + 1,)
-    zeros = np.zeros_like(each, shape=shape)
-    totals = scatter_add(zeros, each, np.where(outside, number, place), axes=(0,))[:-1]
-    if density:
-        totals = totals / np.diff(edges) / np.sum(totals)
-    return totals, edges
-
-
-def _beside(carrier: Any, value: Any) -> Any:
+def beside(carrier: Any, value: Any) -> Any:
     """Return a value traced beside ``carrier``."""
     return value if isinstance(value, Operand) else carrier.lift(np.asarray(value))

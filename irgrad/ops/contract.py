@@ -9,7 +9,7 @@ import opt_einsum
 
 from irgrad.errors import InternalError, ShapeError
 from irgrad.ir import dims
-from irgrad.ir.op import Contraction, Op, Sample
+from irgrad.ir.op import Contraction, Op, Operand, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
 from irgrad.ops.declare import real, ufunc_promotion
@@ -130,11 +130,16 @@ def _dot(a: Any, b: Any, out: Any = None) -> Any:
     a, b = operands_of((a, b))
     ranks = len(shape_of(a)), len(shape_of(b))
     if 0 in ranks:
-        return delivered(np.multiply(a, b), out, "np.dot")
+        return delivered(np.multiply(_strong(a), _strong(b)), out, "np.dot")
     left = LETTERS[: ranks[0] - 1] + "z"
     rest = LETTERS[ranks[0] : ranks[0] + ranks[1] - 1]
     right = "z" if ranks[1] == 1 else rest[:-1] + "z" + rest[-1]
     return delivered(pair(a, b, left, right, left[:-1] + rest), out, "np.dot")
+
+
+def _strong(x: Any) -> Any:
+    """Return a number as NumPy's products take it: in a dtype of its own."""
+    return x if isinstance(x, Operand) else np.asarray(x)
 
 
 @spelling(np.inner)
@@ -142,7 +147,7 @@ def _inner(a: Any, b: Any, /) -> Any:
     a, b = operands_of((a, b))
     ranks = len(shape_of(a)), len(shape_of(b))
     if 0 in ranks:
-        return np.multiply(a, b)
+        return np.multiply(_strong(a), _strong(b))
     left = LETTERS[: ranks[0] - 1] + "z"
     right = LETTERS[ranks[0] : ranks[0] + ranks[1] - 1] + "z"
     return pair(a, b, left, right, left[:-1] + right[:-1])
@@ -204,12 +209,24 @@ def _einsum(
     *operands: Any, out: Any = None, optimize: Any = True, dtype: Any = None, **options: Any
 ) -> Any:
     """Contract in the order that opt_einsum finds for the sizes of the first call."""
+    operands = _with_arrays(operands)
     if dtype is not None:
         operands = tuple(
             x if isinstance(x, str | list | tuple) or x is Ellipsis else _as_dtype(x, dtype)
             for x in operands
         )
     return delivered(contracted(operands), out, "np.einsum")
+
+
+def _with_arrays(operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the operands of an einsum with those made arrays that are lists of numbers."""
+    if isinstance(operands[0], str):
+        return (operands[0], *(np.asarray(x) if isinstance(x, list) else x for x in operands[1:]))
+    arrays = range(0, len(operands) - len(operands) % 2, 2)
+    return tuple(
+        np.asarray(x) if place in arrays and isinstance(x, list) else x
+        for place, x in enumerate(operands)
+    )
 
 
 def _as_dtype(x: Any, dtype: Any) -> Any:

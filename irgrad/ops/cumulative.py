@@ -14,6 +14,7 @@ from irgrad.ops.axes import dtype_of, normalized_axis, shape_of
 from irgrad.ops.create import convert, counting
 from irgrad.ops.declare import real, real_numbers, ufunc_promotion
 from irgrad.ops.index import gather
+from irgrad.ops.outputs import delivered
 from irgrad.ops.registry import REDUCERS, declare, spelling
 from irgrad.ops.shape import reshape
 
@@ -231,25 +232,25 @@ running_argmin = _running_argument("running_argmin", "smallest", "<", np.minimum
 
 @spelling(np.cumsum, method="cumsum")
 def _np_cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    return along_last(cumsum_, _converted(a, dtype), axis, True)
+    return delivered(along_last(cumsum_, _converted(a, dtype), axis, True), out, "np.cumsum")
 
 
 @spelling(np.cumprod, method="cumprod")
 def _np_cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    return along_last(cumprod_, _converted(a, dtype), axis, True)
+    return delivered(along_last(cumprod_, _converted(a, dtype), axis, True), out, "np.cumprod")
 
 
 @spelling(np.nancumsum)
 def _np_nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    return np.cumsum(np.where(np.isnan(a), 0.0, a), axis, dtype)
+    return np.cumsum(np.where(np.isnan(a), 0.0, a), axis, dtype, out)
 
 
 @spelling(np.nancumprod)
 def _np_nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    return np.cumprod(np.where(np.isnan(a), 1.0, a), axis, dtype)
+    return np.cumprod(np.where(np.isnan(a), 1.0, a), axis, dtype, out)
 
 
-def _cumulative(run: Callable[..., Any], start: float) -> Callable[..., Any]:
+def _cumulative(name: str, run: Callable[..., Any], start: float) -> Callable[..., Any]:
     """Return the array-API form of a running fold, which can put its start in front."""
 
     def meaning(
@@ -260,17 +261,17 @@ def _cumulative(run: Callable[..., Any], start: float) -> Callable[..., Any]:
         number = 0 if axis is None and rank == 1 else axis
         result = run(x, number, dtype)
         if not include_initial:
-            return result
+            return delivered(result, out, name)
         shape = shape_of(result)
         layer: Any = tuple(1 if i == number % rank else dim for i, dim in enumerate(shape))
         first = np.full_like(result, start, shape=layer)
-        return np.concatenate([first, result], axis=number)
+        return delivered(np.concatenate([first, result], axis=number), out, name)
 
     return meaning
 
 
-spelling(np.cumulative_sum)(_cumulative(_np_cumsum, 0))
-spelling(np.cumulative_prod)(_cumulative(_np_cumprod, 1))
+spelling(np.cumulative_sum)(_cumulative("np.cumulative_sum", _np_cumsum, 0))
+spelling(np.cumulative_prod)(_cumulative("np.cumulative_prod", _np_cumprod, 1))
 
 
 def _converted(a: Any, dtype: Any) -> Any:
@@ -280,16 +281,19 @@ def _converted(a: Any, dtype: Any) -> Any:
 def _running_extreme(argument: Op) -> Callable[..., Any]:
     def meaning(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
         """Return the running extreme; of equal elements the first gets the cotangent."""
-        return along_last(lambda x: take_rows(x, argument(x)), _converted(a, dtype), axis, True)
+        found = along_last(lambda x: take_rows(x, argument(x)), _converted(a, dtype), axis, True)
+        return delivered(found, out, argument.spellings[0])
 
     return meaning
 
 
 REDUCERS.update(
     {
-        (np.add, "accumulate"): lambda a, axis=0, dtype=None, out=None: _np_cumsum(a, axis, dtype),
+        (np.add, "accumulate"): lambda a, axis=0, dtype=None, out=None: (
+            _np_cumsum(a, axis, dtype, out)
+        ),
         (np.multiply, "accumulate"): lambda a, axis=0, dtype=None, out=None: (
-            _np_cumprod(a, axis, dtype)
+            _np_cumprod(a, axis, dtype, out)
         ),
         (np.maximum, "accumulate"): _running_extreme(running_argmax),
         (np.minimum, "accumulate"): _running_extreme(running_argmin),

@@ -62,7 +62,11 @@ def ufunc_promotion(ufunc: np.ufunc) -> Callable[[Sequence[Any]], tuple[np.dtype
     @cache
     def resolve(dtypes: tuple[Any, ...]) -> tuple[np.dtype, ...]:
         try:
-            return tuple(ufunc.resolve_dtypes((*dtypes, *([None] * ufunc.nout))))
+            resolved = ufunc.resolve_dtypes((*dtypes, *([None] * ufunc.nout)))
+            if resolved[0].kind == "O":  # comparing two Python ints, NumPy keeps them Python ints
+                known = [np.dtype(np.int64) if dtype is int else dtype for dtype in dtypes]
+                resolved = ufunc.resolve_dtypes((*known, *([None] * ufunc.nout)))
+            return tuple(resolved)
         except TypeError as error:
             names = ", ".join(getattr(d, "name", getattr(d, "__name__", str(d))) for d in dtypes)
             raise UnsupportedCallError(

@@ -14,6 +14,7 @@ from irgrad.ops.axes import dtype_of, shape_of
 from irgrad.ops.create import convert
 from irgrad.ops.declare import binary, elementwise, real, real_numbers, ufunc_promotion, unary
 from irgrad.ops.elementwise import logistic, power
+from irgrad.ops.outputs import delivered
 from irgrad.ops.registry import UFUNCS, declare, spelling
 from irgrad.ops.shape import reshape
 
@@ -369,9 +370,14 @@ def _nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
     """Replace what is not finite; derivative 1 elsewhere, 0 there."""
+    finite = _finite(x, nan, posinf, neginf)
+    return finite if copy else delivered(finite, x, "np.nan_to_num with copy=False")
+
+
+def _finite(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
     dtype = dtype_of(x)
     if dtype.kind == "c":
-        parts = [np.nan_to_num(part, True, nan, posinf, neginf) for part in (x.real, x.imag)]
+        parts = [_finite(part, nan, posinf, neginf) for part in (x.real, x.imag)]
         return parts[0] + 1j * parts[1]
     if dtype.kind != "f":
         return x
@@ -383,9 +389,9 @@ def _nan_to_num(
 
 @spelling(np.isposinf)
 def _isposinf(x: Any, out: Any = None) -> Any:
-    return x == np.inf
+    return delivered(x == np.inf, out, "np.isposinf")
 
 
 @spelling(np.isneginf)
 def _isneginf(x: Any, out: Any = None) -> Any:
-    return x == -np.inf
+    return delivered(x == -np.inf, out, "np.isneginf")

@@ -22,7 +22,7 @@ from irgrad.ops.factorisations import (
     singular_values,
 )
 from irgrad.ops.matrices import floating, identity_like, transposed
-from irgrad.ops.registry import declare, spelling
+from irgrad.ops.registry import declare, refuse, spelling
 from irgrad.ops.shape import reshape
 from irgrad.ops.solving import inverse, sign_and_log_determinant, solved
 from irgrad.ops.statistics import size_number
@@ -283,15 +283,9 @@ def _tensorinv(a: Any, ind: int = 2) -> Any:
     return reshape(np.linalg.inv(matrix), shape=(*shape[ind:], *shape[:ind]))
 
 
-def _refuse_eigenvalues(name: str) -> Any:
-    def refuse(a: Any) -> Any:
-        raise UnsupportedCallError(
-            f"np.linalg.{name}, whose results are complex or not by the numbers in the matrix",
-            remedy="use np.linalg.eigh or eigvalsh where the matrix is symmetric",
-        )
-
-    return refuse
-
-
-spelling(np.linalg.eig)(_refuse_eigenvalues("eig"))
-spelling(np.linalg.eigvals)(_refuse_eigenvalues("eigvals"))
+for _function in (np.linalg.eig, np.linalg.eigvals):
+    refuse(
+        _function,
+        "the results are complex or not by the numbers in the matrix",
+        "use np.linalg.eigh or eigvalsh where the matrix is symmetric",
+    )

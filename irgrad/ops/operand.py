@@ -6,6 +6,7 @@ calls on it all end in ``bind``; what each call means stands in the registry.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +67,16 @@ class NumPyOperand(Operand):
             module = getattr(function, "__module__", "numpy").replace("numpy", "np", 1)
             raise unsupported(f"{module}.{function.__name__}")
         return meaning(*args, **kwargs)
+
+    @property
+    def itemsize(self) -> int:
+        """How many bytes an element takes."""
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> Any:
+        """How many bytes the elements take."""
+        return self.size * self.itemsize
 
     @property
     def real(self) -> Any:
@@ -197,14 +208,21 @@ class NumPyOperand(Operand):
         """Find ndarray's methods (``x.sum``) and the elementary functions (``x.tanh()``)."""
         meaning = METHODS.get(name) or UFUNCS.get(getattr(np, name, None))
         if meaning is None:
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r}"
+                + (", which arrays have: docs/ops.md lists what can be traced"
+                   if hasattr(np.ndarray, name) else "")
+            )  # fmt: skip
         return lambda *args, **kwargs: meaning(self, *args, **kwargs)
 
 
 def ufunc_name(ufunc: np.ufunc) -> str:
     """Return how a user writes a ufunc: NumPy's, else one that SciPy has."""
-    own = getattr(np, ufunc.__name__, None) is ufunc
-    return f"np.{ufunc.__name__}" if own else f"scipy.special.{ufunc.__name__}"
+    name = ufunc.__name__
+    if getattr(np, name, None) is ufunc:
+        return f"np.{name}"
+    special = getattr(sys.modules.get("scipy.special"), name, None)
+    return f"scipy.special.{name}" if special is ufunc else f"the ufunc {name}"
 
 
 def unsupported(call: str) -> UnsupportedCallError:

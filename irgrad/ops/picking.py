@@ -18,8 +18,10 @@ from irgrad.ops.elementwise import select
 from irgrad.ops.index import getitem, setitem, update
 from irgrad.ops.keys import TRACED_MASK, TRACED_MASK_REMEDY
 from irgrad.ops.outputs import delivered
-from irgrad.ops.registry import REDUCERS, spelling
+from irgrad.ops.reduce import is_true
+from irgrad.ops.registry import FUNCTIONS, METHODS, REDUCERS, refuse, spelling
 from irgrad.ops.shape import broadcast, reshape
+from irgrad.ops.statistics import size_number
 
 
 def as_traced(x: Any, *others: Any) -> Any:
@@ -160,10 +162,9 @@ def _extract(condition: Any, arr: Any) -> Any:
     return _take(np.ravel(arr), _positions(condition, "np.extract"), 0)
 
 
-@spelling(np.nonzero, np.argwhere, np.flatnonzero, method="nonzero")
-def _nonzero(a: Any) -> Any:
-    raise UnsupportedCallError(f"the positions of true elements: {TRACED_MASK}",
-                               remedy=TRACED_MASK_REMEDY)  # fmt: skip
+for _function in (np.nonzero, np.argwhere, np.flatnonzero):
+    refuse(_function, TRACED_MASK, TRACED_MASK_REMEDY)
+METHODS["nonzero"] = FUNCTIONS[np.nonzero]
 
 
 @spelling(np.delete)
@@ -275,9 +276,15 @@ def _putmask(a: Any, /, mask: Any, values: Any) -> None:
 def _place(arr: Any, mask: Any, vals: Any) -> None:
     """Write successive values at the true elements of a mask."""
     target = written(arr, "np.place")
-    value = vals if isinstance(vals, Operand) else np.asarray(vals, dtype_of(target))
+    value: Any = vals if isinstance(vals, Operand) else np.asarray(vals, dtype_of(target))
     if dims.product(shape_of(value)) == 1:
         _where_written(target, mask, reshape(value, shape=()))
+        return
+    if isinstance(mask, Operand):
+        flags = np.ravel(is_true(mask))
+        turn = np.remainder(np.cumsum(flags) - 1, size_number(flags, shape_of(value)[0]))
+        chosen = np.where(flags, np.take(np.ravel(value), turn), np.ravel(target))
+        setitem(target, Ellipsis, reshape(chosen, shape=shape_of(target)))
         return
     _put(target, _positions(mask, "np.place"), value)
 

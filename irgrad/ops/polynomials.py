@@ -11,7 +11,7 @@ from irgrad.errors import ShapeError, UnsupportedCallError
 from irgrad.ir import dims
 from irgrad.ir.op import Operand
 from irgrad.ops.axes import dtype_of, shape_of
-from irgrad.ops.registry import spelling
+from irgrad.ops.registry import refuse, spelling
 
 
 def _length(p: Any) -> int:
@@ -75,7 +75,7 @@ def _polyder(p: Any, m: int = 1) -> Any:
     own = _coefficients(p)
     for _ in range(m):
         degree = len(own) - 1
-        own = [value * float(degree - i) for i, value in enumerate(own[:-1])]
+        own = [value * np.int64(degree - i) for i, value in enumerate(own[:-1])]
     return np.stack(own) if own else np.zeros(0)
 
 
@@ -103,10 +103,10 @@ def _polyfit(
             "np.polyfit with full= or cov=", remedy="ask for the coefficients alone"
         )
     order = operator.index(deg) + 1
-    left = np.vander(x * 1.0, order)
-    right = y * 1.0
+    left = np.vander(np.multiply(x, 1.0), order)
+    right = np.multiply(y, 1.0)
     if w is not None:
-        weights = w * 1.0
+        weights = np.multiply(w, 1.0)
         left = left * weights[:, None]
         right = right * (weights[:, None] if len(shape_of(y)) == 2 else weights)
     scale = np.sqrt(np.sum(left * left, axis=0))
@@ -132,20 +132,26 @@ def _poly(seq_of_zeros: Any) -> Any:
     return result
 
 
-def _refuse(name: str, why: str, remedy: str) -> Any:
-    def refuse(*args: Any, **options: Any) -> Any:
-        raise UnsupportedCallError(f"np.{name}, {why}", remedy=remedy)
-
-    return refuse
-
-
-spelling(np.roots)(
-    _refuse("roots", "whose results may be complex", "find real zeros by irgrad.while_loop")
+refuse(
+    np.roots,
+    "how many results there are, and whether they are complex, depends on the numbers",
+    "find real zeros by irgrad.while_loop",
 )
-spelling(np.polydiv)(
-    _refuse(
-        "polydiv",
-        "the size of whose remainder depends on the numbers",
-        "divide outside, or multiply by np.polymul",
-    )
-)
+
+
+@spelling(np.polydiv)
+def _polydiv(u: Any, v: Any) -> Any:
+    """Divide with remainder; the remainder keeps leading coefficients that turn out to be 0.
+
+    Reference: Knuth, The Art of Computer Programming 2, section 4.6.1, algorithm D.
+    """
+    rest, divisor = _coefficients(np.multiply(u, 1.0)), _coefficients(np.multiply(v, 1.0))
+    steps = max(len(rest) - len(divisor) + 1, 0)
+    quotient = []
+    for k in range(steps):
+        quotient.append(rest[k] / divisor[0])
+        for j, coefficient in enumerate(divisor):
+            rest[k + j] = rest[k + j] - quotient[k] * coefficient
+    quotient = quotient or [0.0 * (rest[0] + divisor[0])]
+    kept = rest[steps:] or rest[-1:]
+    return np.stack(quotient), np.stack([value + 0.0 * divisor[0] for value in kept])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.errors import UnsupportedCallError
 from irgrad.ir.op import Operand
 from irgrad.ops.axes import dtype_of, promotion_kind
 from irgrad.ops.complex_numbers import cast
@@ -36,6 +37,15 @@ def _iscomplexobj(x: Any) -> bool:
 @spelling(np.isrealobj)
 def _isrealobj(x: Any) -> bool:
     return bool(dtype_of(x).kind != "c")
+
+
+@spelling(np.real_if_close)
+def _real_if_close(a: Any, tol: Any = 100) -> Any:
+    if dtype_of(a).kind != "c":
+        return a
+    raise UnsupportedCallError(
+        "np.real_if_close, whose dtype depends on the numbers", remedy="take the real part: x.real"
+    )
 
 
 @spelling(np.astype)

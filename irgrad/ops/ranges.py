@@ -128,11 +128,3 @@ def _vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     exponents = counting(x, count, dtype_of(x))
     column = reshape(x, shape=(shape_of(x)[0], 1))
     return column ** (exponents if increasing else np.flip(exponents))
-
-
-@spelling(np.unravel_index, np.tril_indices_from, np.triu_indices_from, np.diag_indices_from)
-def _positions_of(array: Any, *args: Any, **options: Any) -> Any:
-    raise UnsupportedCallError(
-        "index arrays made from a traced value",
-        remedy="make them from its sizes: np.tril_indices(x.shape[0])",
-    )

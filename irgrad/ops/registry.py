@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from irgrad.errors import InternalError
+from irgrad.errors import InternalError, UnsupportedCallError
 from irgrad.ir.op import Op
 
 OPS: dict[str, Op] = {}
@@ -28,6 +28,9 @@ METHODS: dict[str, Callable[..., Any]] = {}
 
 REDUCERS: dict[Any, Callable[..., Any]] = {}
 """What ``ufunc.reduce`` means: ``np.add.reduce`` is ``np.sum``."""
+
+REFUSED: dict[Any, tuple[str, str]] = {}
+"""NumPy functions that no traced value can be given: why not, and what to write."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -72,3 +75,22 @@ def spelling(*functions: Any, method: str | None = None) -> Callable[[Function],
         return meaning
 
     return register
+
+
+def refuse(function: Any, why: str, remedy: str) -> None:
+    """Register that a call of ``function`` on a traced value is refused."""
+
+    def meaning(*args: Any, **options: Any) -> Any:
+        raise UnsupportedCallError(f"{qualified(function)}: {why}", remedy=remedy)
+
+    spelling(function)(meaning)
+    REFUSED[function] = (why, remedy)
+
+
+def qualified(function: Any) -> str:
+    """Return how a user writes a NumPy function or a method of a ufunc."""
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"np.{owner.__name__}.{function.__name__}"
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"

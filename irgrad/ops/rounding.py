@@ -8,10 +8,11 @@ import numpy as np
 
 from irgrad.errors import UnsupportedCallError
 from irgrad.ir.op import Op, Sample
-from irgrad.ops.axes import dtype_of
+from irgrad.ops.axes import dtype_of, promotion_kind
 from irgrad.ops.create import convert
 from irgrad.ops.declare import binary, elementwise
 from irgrad.ops.floating import as_float
+from irgrad.ops.outputs import delivered
 from irgrad.ops.registry import UFUNCS, spelling
 
 
@@ -61,7 +62,7 @@ def _floor_divide(x: Any, y: Any) -> Any:
 
     Reference: the definition of divmod in Python's language reference, section 6.7.
     """
-    if not any(dtype_of(operand).kind == "f" for operand in (x, y)):
+    if np.result_type(promotion_kind(x), promotion_kind(y)).kind != "f":
         return floor_divide(x, y)
     rest = np.fmod(x, y)
     whole = np.rint((x - rest) / y)
@@ -102,11 +103,15 @@ def _modf(x: Any) -> tuple[Any, Any]:
 
 @spelling(np.fix)
 def _fix(x: Any, out: Any = None) -> Any:
-    return np.trunc(x)
+    return delivered(np.trunc(x), out, "np.fix")
 
 
 @spelling(np.round, np.around, method="round")
 def _round(a: Any, decimals: Any = 0, out: Any = None) -> Any:
+    return delivered(_rounded(a, decimals), out, "np.round")
+
+
+def _rounded(a: Any, decimals: Any) -> Any:
     """Round to a number of decimals as NumPy does: scale, round to even, scale back."""
     if not isinstance(decimals, int | np.integer):
         raise UnsupportedCallError("np.round with traced decimals", remedy="pass decimals=int")

@@ -215,12 +215,14 @@ def _completed(target: Shape, size: Dim) -> Shape:
 
 @spelling(np.reshape, method="reshape")
 def _reshape(
-    a: Any, *shape: Any, order: str = "C", copy: Any = None, newshape: Any = None
-) -> Any:
-    if len(shape) == 2 and isinstance(shape[1], str):  # np.reshape(a, shape, order)
-        order = shape[1]
-        shape = shape[:1]
-    wanted = newshape if not shape else shape[0] if len(shape) == 1 else shape
+    a: Any, *sizes: Any, order: str = "C", copy: Any = None, newshape: Any = None,
+    shape: Any = None,
+) -> Any:  # fmt: skip
+    if len(sizes) == 2 and isinstance(sizes[1], str):  # np.reshape(a, shape, order)
+        order = sizes[1]
+        sizes = sizes[:1]
+    named = newshape if shape is None else shape
+    wanted = named if named is not None else sizes[0] if len(sizes) == 1 else sizes
     target = _completed(as_shape(wanted), dims.product(shape_of(a)))
     x = a.copy() if copy else a
     if _in_fortran_order(x, order):
@@ -258,11 +260,20 @@ def _flat(a: Any) -> Any:
     return view(a, reshape, _restored, shape=(dims.product(shape_of(a)),))
 
 
+@spelling(method="view")
+def _view(a: Any, *args: Any, **options: Any) -> Any:
+    if args or options:
+        raise UnsupportedCallError(
+            "a view of another dtype", remedy="convert the numbers: x.astype(dtype)"
+        )
+    return shaped(a, shape_of(a))
+
+
 @spelling(np.transpose, method="transpose")
-def _transpose(a: Any, *axes: Any) -> Any:
-    wanted: Any = axes[0] if len(axes) == 1 else axes
+def _transpose(a: Any, *places: Any, axes: Any = None) -> Any:
+    wanted: Any = axes if not places else places[0] if len(places) == 1 else places
     rank = len(shape_of(a))
-    default = not axes or wanted is None
+    default = wanted is None
     order = tuple(range(rank))[::-1] if default else normalized_axes(wanted, rank)
     if sorted(order) != list(range(rank)):
         raise ShapeError(

@@ -192,21 +192,20 @@ def _np_nanmedian(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
 ) -> Any:
     rows, axes = _rows_of(a, axis)
-    result = _nan_quantile(rows, 0.5)
+    result = _nan_quantile(rows, 0.5, "linear")
     return delivered(_with_axes(result, a, axes, keepdims), out, "np.nanmedian")
 
 
-def _nan_quantile(rows: Any, q: Any) -> Any:
-    """Return the linear quantile of the numbers in each row, NaN where there are none."""
+def _nan_quantile(rows: Any, q: Any, method: str) -> Any:
+    """Return the quantile of the numbers in each row, NaN where there are none."""
     count = np.sum(~np.isnan(rows), axis=-1, keepdims=True)
-    last = np.maximum(count - 1, 0).astype(rows.dtype)
-    place = q * last
-    low = np.floor(place)
-    high = np.minimum(low + 1, last)
+    size = np.maximum(count, 1).astype(rows.dtype)
+    low, high, weight = _bracket(rows, size, q, method)
     ordered = sorted_rows(rows)
-    below = take_rows(ordered, low.astype(np.int64))
-    above = take_rows(ordered, high.astype(np.int64))
-    result = _between(below, above, place - low)
+    result = below = take_rows(ordered, low.astype(np.int64))
+    if low is not high:
+        above = take_rows(ordered, high.astype(np.int64))
+        result = _between(below, above, weight)
     return np.where(count > 0, result, np.nan)[..., 0]
 
 
@@ -237,20 +236,23 @@ _PLACES: dict[str, tuple[float, float]] = {
 _LINEAR = ("linear", "lower", "higher", "nearest", "midpoint")
 
 
-def _bracket(rows: Any, q: Any, method: str) -> tuple[Any, Any, Any]:
-    """Return the places of the elements below and above each quantile, and the upper's weight."""
+def _bracket(rows: Any, size: Any, q: Any, method: str) -> tuple[Any, Any, Any]:
+    """Return the places of the elements below and above each quantile, and the upper's weight.
+
+    Both places are one value where the method picks an element.
+    size: how many elements the quantiles are of.
+    """
     if method not in _PLACES and method not in _LINEAR:
         raise UnsupportedCallError(
             f"np.quantile with method={method!r}",
             remedy="use one of " + ", ".join([*_PLACES, *_LINEAR[1:]]),
         )
-    size = size_number(rows, shape_of(rows)[-1])
     if method in _LINEAR:
         place = (size - 1) * q
     else:
         alpha, beta = _PLACES[method]
         place = size * q + (alpha + q * (1 - alpha - beta)) - 1
-    place = np.ravel(rows.lift(place))
+    place = rows.lift(place)
     low = np.floor(place)
     high, weight = low + 1, place - low
     if method == "lower":
@@ -266,6 +268,9 @@ def _bracket(rows: Any, q: Any, method: str) -> tuple[Any, Any, Any]:
     elif method == "closest_observation":
         low = high = np.where((weight == 0) & (np.remainder(low, 2) == 1), low, high)
     last = size - 1
+    if low is high:
+        low = high = np.clip(low, 0, last)
+        return low, high, weight
     weight = np.where((place < 0) | (place >= last), 0.0, weight)
     return np.clip(low, 0, last), np.clip(high, 0, last), weight
 
@@ -281,7 +286,8 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any) -> Any:
         levels = np.asarray(q, rows.dtype if weak else None)[()]
         if not bool(np.all((levels >= 0) & (levels <= 1))):
             raise UnsupportedCallError("a quantile outside [0, 1]", remedy="give q in [0, 1]")
-    low, high, weight = _bracket(rows, levels, method)
+    size = size_number(rows, shape_of(rows)[-1])
+    low, high, weight = _bracket(rows, size, np.ravel(levels), method)
     count = shape_of(weight)[0]
     both = low if low is high else np.concatenate([low, high])
     picked = _picked(rows, both.astype(np.int64))
@@ -331,15 +337,13 @@ def _np_nanquantile(
     method: str = "linear", keepdims: Any = False, *, weights: Any = None,
 ) -> Any:  # fmt: skip
     _unweighted(weights)
-    if method != "linear":
-        raise UnsupportedCallError(f"np.nanquantile with method={method!r}", remedy="use linear")
     rows, axes = _rows_of(a, axis)
     if np.shape(q) == ():
-        result = _with_axes(_nan_quantile(rows, q), a, axes, keepdims)
+        result = _with_axes(_nan_quantile(rows, q, method), a, axes, keepdims)
     else:
         each: Any = q if isinstance(q, Operand) else np.asarray(q)
-        levels = [_with_axes(_nan_quantile(rows, level), a, axes, keepdims) for level in each]
-        result = np.stack(levels)
+        found = [_nan_quantile(rows, level, method) for level in each]
+        result = np.stack([_with_axes(one, a, axes, keepdims) for one in found])
     return delivered(result, out, "np.nanquantile")
 
 

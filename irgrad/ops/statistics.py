@@ -14,7 +14,7 @@ from irgrad.ops.complex_numbers import squared_magnitude
 from irgrad.ops.elementwise import select
 from irgrad.ops.outputs import delivered
 from irgrad.ops.reduce import reduced_shape
-from irgrad.ops.registry import spelling
+from irgrad.ops.registry import REDUCERS, spelling
 from irgrad.ops.shape import reshape
 
 
@@ -245,6 +245,12 @@ def _nan_extreme(fold: Callable[..., Any], worst: float) -> Callable[..., Any]:
 
 spelling(np.nanmax)(_nan_extreme(np.max, -np.inf))
 spelling(np.nanmin)(_nan_extreme(np.min, np.inf))
+REDUCERS[np.fmax] = lambda a, axis=0, dtype=None, *rest, **options: (
+    np.nanmax(a, axis, *rest, **options)
+)
+REDUCERS[np.fmin] = lambda a, axis=0, dtype=None, *rest, **options: (
+    np.nanmin(a, axis, *rest, **options)
+)
 
 
 @spelling(np.nanargmax)

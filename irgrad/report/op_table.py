@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
-from typing import Any
+from types import FunctionType
 
 import numpy as np
 
 from irgrad.ir.op import Op
-from irgrad.ops.registry import FUNCTIONS, METHODS, OPS, REDUCERS, UFUNCS
+from irgrad.ops.registry import (
+    FUNCTIONS,
+    METHODS,
+    OPS,
+    REDUCERS,
+    REFUSED,
+    UFUNCS,
+    qualified,
+)
 
 _HEAD = """# Ops
 
 Made from the registry by `python -m pytest tests/report/test_op_table.py --update-golden`; a test
-keeps it true. The first table lists the primitive ops that graphs are made of, the second what each
-NumPy call on a traced value leads to. Every call listed can be differentiated, to any order, unless
-it says otherwise, and everything composed of these calls can be too.
+keeps it true. The first table lists the primitive ops that graphs are made of; the NumPy calls
+after it are made of these. Every call listed can be differentiated, to any order, unless it says
+otherwise, and everything composed of these calls can be too. What is refused stands at the end.
 """
 
 
@@ -28,6 +37,10 @@ def op_table() -> str:
     lines += _wrapped(sorted(set(_names())))
     lines += ["", "Methods of arrays:", ""]
     lines += _wrapped(sorted(f"`.{name}`" for name in METHODS if not name.startswith("__")))
+    lines += ["", "What is to be known of some of them:", ""]
+    lines += ["| call | note | reference |", "| --- | --- | --- |", *_notes()]
+    lines += ["", "## Refused", "", "| call | why | instead |", "| --- | --- | --- |"]
+    lines += _refusals()
     return "\n".join(lines) + "\n"
 
 
@@ -46,18 +59,30 @@ def _cell(text: str) -> str:
 
 def _names() -> Iterator[str]:
     for function in (*UFUNCS, *FUNCTIONS):
-        yield f"`{_qualified(function)}`"
+        if function not in REFUSED:
+            yield f"`{qualified(function)}`"
     for ufunc in REDUCERS:
         if isinstance(ufunc, np.ufunc):
             yield f"`np.{ufunc.__name__}.reduce`"
 
 
-def _qualified(function: Any) -> str:
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, np.ufunc):
-        return f"np.{owner.__name__}.{function.__name__}"
-    module = getattr(function, "__module__", None) or "numpy"
-    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+def _notes() -> Iterator[str]:
+    """Yield a row for each call whose meaning says something of itself."""
+    for function, meaning in sorted(FUNCTIONS.items(), key=lambda item: qualified(item[0])):
+        text = inspect.getdoc(meaning) if isinstance(meaning, FunctionType) else None
+        if not text or function in REFUSED:
+            continue
+        paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
+        said = [part for part in paragraphs if not part.startswith("Raises:")]
+        references = [part for part in said if part.startswith("Reference:")]
+        note = " ".join(part for part in said if part not in references)
+        reference = " ".join(part.removeprefix("Reference: ") for part in references)
+        yield f"| `{qualified(function)}` | {_cell(note)} | {_cell(reference)} |"
+
+
+def _refusals() -> Iterator[str]:
+    for function, (why, remedy) in sorted(REFUSED.items(), key=lambda item: qualified(item[0])):
+        yield f"| `{qualified(function)}` | {_cell(why)} | {_cell(remedy)} |"
 
 
 def _wrapped(words: list[str], width: int = 98) -> list[str]:

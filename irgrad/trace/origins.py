@@ -41,7 +41,9 @@ def _is_users(code: CodeType) -> bool:
     if known is None:
         name = code.co_filename
         inside = name.startswith(_PACKAGE) and not name.startswith(_MODELS)
-        known = _foreign[code] = not inside and not name.startswith((_NUMPY, _SCIPY))
+        compiled = name.endswith(".pyx")  # Cython's frames are in tracebacks, by relative names
+        foreign = inside or compiled or name.startswith((_NUMPY, _SCIPY))
+        known = _foreign[code] = not foreign
     return known
 
 

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from irgrad.errors import IrgradError
+from irgrad.errors import IrgradError, UnsupportedCallError
 from irgrad.ir import dims
 from irgrad.ir.dims import Assumptions
 from irgrad.ir.graph import Graph, Node
@@ -81,6 +81,12 @@ def run_traced(
         except Exception as error:
             # NumPy turns some errors into its own: `array[0] = x` of a traced x is a ValueError.
             cause = error.__cause__ if isinstance(error.__cause__, IrgradError) else error
+            if isinstance(error, TypeError) and "dtype('O')" in str(error):
+                cause = UnsupportedCallError(
+                    "NumPy was given a list of traced values, which it takes for Python objects "
+                    f"({error})",
+                    remedy="make the list a traced array first: np.stack([a, b])",
+                )
             if not isinstance(cause, IrgradError):
                 raise
             raise located(cause, location_of(error.__traceback__)) from None

@@ -243,6 +243,10 @@ class Tracer(InPlaceOperators):
         """The elements in C order, as a view of one axis."""
         return METHODS["flat"](self)
 
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        METHODS["flat"](self)[...] = values
+
     def bind(self, op: Op, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         """Record ``op`` on ``operands``: tracers, arrays of the user's, Python numbers."""
         trace = self.tape
@@ -412,7 +416,8 @@ class Tracer(InPlaceOperators):
         raise self._refuse(
             "a truth test (if, while, and, or, not)",
             "select with np.where(condition, a, b); branch with irgrad.cond, loop with "
-            "irgrad.while_loop; or name the argument in static_argnames",
+            "irgrad.while_loop; or name the argument in static_argnames. max(a, b) becomes "
+            "np.maximum(a, b), and np.max([a, b]) becomes np.max(np.stack([a, b]))",
         )
 
     def __float__(self) -> float:

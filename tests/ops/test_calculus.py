@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from irgrad.errors import ShapeError, UnsupportedCallError
-from tests.ops.contracts import assert_like_numpy, evaluated, gradient
+from tests.ops.contracts import assert_like_numpy, evaluated
 
 X = np.array([[1.5, -2.0, 0.25, 3.0, 0.6], [0.5, 2.0, -1.25, 0.75, 9.0],
               [4.0, -0.5, 1.0, 2.25, -3.0]])  # fmt: skip
@@ -110,23 +110,3 @@ def test_bincount() -> None:
     assert_like_numpy(lambda i, w: np.bincount(i, w, minlength=4), index, T)
     with pytest.raises(UnsupportedCallError, match="minlength"):
         evaluated(lambda i: np.bincount(i), [index], symbolic=False)
-
-
-HISTOGRAMS: dict[str, Callable[..., Any]] = {
-    "ten": lambda x: np.histogram(x)[0],
-    "edges": lambda x: np.histogram(x, bins=np.array([-1.0, 0.25, 2.0, 4.0])),
-    "range": lambda x: np.histogram(x, bins=4, range=(-2.0, 4.0)),
-    "density": lambda x: np.histogram(x, bins=3, density=True),
-}
-
-
-@pytest.mark.parametrize("name", HISTOGRAMS)
-def test_histograms(name: str) -> None:
-    assert_like_numpy(HISTOGRAMS[name], X, derivatives=False)
-
-
-def test_weights_of_a_histogram_have_a_derivative() -> None:
-    edges = np.array([-1.1, 0.3, 2.1, 4.1])
-    assert_like_numpy(lambda x, w: np.histogram(x, edges, weights=w)[0], X, np.abs(X))
-    got = gradient(lambda x: np.sum(np.histogram(x, edges, weights=x)[0]), [X], [0])[1][0]
-    np.testing.assert_array_equal(got, ((X >= -1.1) & (X <= 4.1)).astype(float))

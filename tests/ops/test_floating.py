@@ -18,6 +18,7 @@ from tests.ops.contracts import (
     evaluated,
     gradient,
 )
+from tests.oracles import check
 
 X = np.array([[-1.5, 0.27, 2.75], [0.6, -0.13, 1.1]])
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -2.5, 1e300, 5e-324])
@@ -165,3 +166,12 @@ def test_ldexp_scales_the_cotangent() -> None:
 def test_functions_of_reals_refuse_objects_they_have_no_meaning_for() -> None:
     with pytest.raises(UnsupportedCallError, match="gcd"):
         evaluated(lambda x: np.gcd(x, x), [X], symbolic=False)
+
+
+def test_nan_to_num_in_place() -> None:
+    def replaced(x: Any) -> Any:
+        y = np.where(x > 1, np.nan, x)
+        np.nan_to_num(y, copy=False, nan=2.0)
+        return y * x
+
+    check(replaced, np.array([0.5, -1.0, 2.0]))

@@ -182,3 +182,12 @@ def test_errors_name_a_remedy(function: Any) -> None:
 def test_traced_masks_have_their_remedy() -> None:
     with pytest.raises(UnsupportedCallError, match=r"np\.where"):
         values(lambda x: np.compress(x > 0, x), numbers(3))
+
+
+def test_place_takes_values_in_turn_under_a_traced_mask() -> None:
+    def placed(x: Any, v: Any) -> Any:
+        result = x.copy()
+        np.place(result, x > 0, v**2)
+        return result
+
+    check(placed, np.array([[0.5, -1.0, 2.0], [1.5, 0.7, -0.2]]), np.array([1.0, 2.0, 3.0]))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from irgrad.errors import ShapeError
 from tests.ops.contracts import assert_like_numpy, evaluated
+from tests.oracles import check, values
 
 P = np.array([1.5, -2.0, 0.25, 3.0])
 Q = np.array([0.5, 2.0])
@@ -36,3 +39,18 @@ def test_calculus() -> None:
     assert_like_numpy(lambda p: np.polyint(p, 2, 3.0), P)
     with pytest.raises(ShapeError, match="order"):
         evaluated(lambda p: np.polyder(p, -1), [P], symbolic=False)
+
+
+@pytest.mark.parametrize(
+    ("dividend", "divisor"), [((1.0, -2.5, 0.7, 3.0), (2.0, 0.5)), ((1.0, 3.0), (1.0, 0.5, 2.0)),
+                              ((1.0, -2.5, 0.7), (2.0, 0.5, 1.5))]
+)  # fmt: skip
+def test_division_with_remainder(dividend: Any, divisor: Any) -> None:
+    check(np.polydiv, np.array(dividend), np.array(divisor), narrow=False)
+
+
+def test_a_remainder_keeps_its_length() -> None:
+    """NumPy drops coefficients that turn out to be 0: how many is not known while tracing."""
+    quotient, remainder = values(np.polydiv, np.array([1.0, 2.0, 1.0]), np.array([1.0, 1.0]))
+    np.testing.assert_array_equal(quotient, [1.0, 1.0])
+    np.testing.assert_array_equal(remainder, [0.0])

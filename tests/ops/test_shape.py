@@ -114,3 +114,20 @@ def test_errors_name_a_remedy(function: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="What to do") as caught:
         values(function, numbers(3, 4))
     assert "test_shape.py" in str(caught.value)
+
+
+def test_spellings_by_keyword() -> None:
+    x = np.arange(6.0).reshape(2, 3) / 7
+    check(lambda x: np.reshape(x, shape=(3, -1)), x)
+    check(lambda x: np.transpose(x, axes=(1, 0)), x)
+    check(lambda x: x.view() * x.itemsize + x.nbytes, x, narrow=False)
+
+
+def test_flat_is_written_as_a_whole() -> None:
+    def filled(x: Any) -> Any:
+        y = x.copy()
+        y.flat = 2.0 * x[0, 0]
+        y.flat[1] = x[1, 1]
+        return y
+
+    check(filled, np.arange(6.0).reshape(2, 3) / 7)

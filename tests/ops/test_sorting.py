@@ -10,6 +10,7 @@ import pytest
 
 from irgrad.errors import ShapeError, UnsupportedCallError
 from tests.ops.contracts import assert_like_numpy, evaluated, gradient
+from tests.oracles import check
 
 X = np.array([[1.5, -2.0, 0.25, 3.0, 0.6], [0.5, 2.0, -1.25, 0.75, 9.0],
               [4.0, -0.5, 1.0, 2.25, -3.0]])  # fmt: skip
@@ -157,3 +158,20 @@ def test_what_is_refused() -> None:
         x, 0.5, method="inverted_cdf", weights=np.ones_like(X)))  # fmt: skip
     refused(UnsupportedCallError, "order=", lambda x: np.sort(x, order="f"))
     refused(ShapeError, "no elements", lambda x: np.median(x[:0], axis=0))
+
+
+METHODS = ("linear", "lower", "higher", "nearest", "midpoint", "hazen", "inverted_cdf",
+           "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "weibull",
+           "median_unbiased", "normal_unbiased")  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_quantiles_without_nan_by_every_method(method: str) -> None:
+    x = np.random.default_rng(4).permutation(np.linspace(-2, 2, 42)).reshape(3, 14)
+    x[0, 3] = x[2, 4] = x[2, 7] = np.nan
+    for q in (0.3, np.array([0.1, 0.5, 0.77]), 0.0, 1.0):
+        check(lambda a: np.nanquantile(a, q, axis=1, method=method), x, order=0, narrow=False)  # noqa: B023
+        check(
+            lambda a: np.nanquantile(a, q, axis=1, method=method, keepdims=True),  # noqa: B023
+            x[:, :10], order=1, rounding=1e-10,
+        )  # fmt: skip

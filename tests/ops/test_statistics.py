@@ -10,6 +10,7 @@ import pytest
 
 from irgrad.errors import ShapeError
 from tests.ops.contracts import assert_like_numpy, differentiated, evaluated, gradient
+from tests.oracles import check
 
 X = np.array([[1.5, -2.0, 0.25, 3.0], [0.5, 2.0, -1.25, 0.75], [4.0, -0.5, 1.0, 2.25]])
 HOLES = np.where(np.array([[1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 1]], bool), X, np.nan)
@@ -139,3 +140,10 @@ def test_single_precision_in_value_and_gradient_with_symbolic_sizes(name: str) -
     run, joint = differentiated(lambda v: function(v), [x], [0])
     assert run(x)[1].dtype == np.float32
     assert joint.outputs[0].array_type.dtype == np.float32
+
+
+def test_extremes_of_numbers_fold_as_ufuncs() -> None:
+    x = np.array([[0.5, np.nan, 2.0], [1.5, 0.7, -0.2]])
+    check(lambda x: np.fmax.reduce(x, axis=1), x, order=0)
+    check(lambda x: np.fmin.reduce(x), x, order=0)
+    check(lambda x: np.fmax.reduce(x, axis=1, keepdims=True), np.abs(np.nan_to_num(x)) + x[1])
