@@ -62,7 +62,8 @@ def _floor_divide(x: Any, y: Any) -> Any:
 
     Reference: the definition of divmod in Python's language reference, section 6.7.
     """
-    if np.result_type(promotion_kind(x), promotion_kind(y)).kind != "f":
+    kinds = [z if isinstance(z, int | float) else promotion_kind(z) for z in (x, y)]
+    if np.result_type(*kinds).kind != "f":
         return floor_divide(x, y)
     rest = np.fmod(x, y)
     whole = np.rint((x - rest) / y)
