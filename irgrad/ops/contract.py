@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import opt_einsum
 
 from irgrad.errors import InternalError, ShapeError
 from irgrad.ir import dims
@@ -235,6 +234,8 @@ def _as_dtype(x: Any, dtype: Any) -> Any:
 
 def contracted(operands: tuple[Any, ...]) -> Any:
     """Return the einsum that ``operands`` spell, in either of NumPy's two forms."""
+    import opt_einsum
+
     shapes_only = [
         operand if isinstance(operand, str | list | tuple) or operand is Ellipsis
         else _Shaped(operand)

@@ -1,4 +1,7 @@
-"""One HTML file: the user's lines, the nodes recorded there, and the emitted lines, linked."""
+"""One HTML file: the user's lines, the nodes recorded there, and the emitted lines, linked.
+
+Pygments is imported where it is used: those who ask for no page do without it.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+from typing import Any
 
 from irgrad.emit.templates import render
 from irgrad.ir.graph import Graph, Node
@@ -65,7 +65,9 @@ def page(compilation: Compilation, explanation: str) -> str:
     if compilation.joint is not None:
         graphs.append(compilation.joint)
     names = ("value", "value and gradient")
-    formatter = HtmlFormatter(nowrap=True)
+    import pygments.formatters
+
+    formatter = pygments.formatters.HtmlFormatter(nowrap=True)
     return render(
         "report.html.jinja",
         ReportView(
@@ -82,7 +84,7 @@ def page(compilation: Compilation, explanation: str) -> str:
     )
 
 
-def _sources(graphs: Sequence[Graph], formatter: HtmlFormatter) -> Iterator[PaneView]:
+def _sources(graphs: Sequence[Graph], formatter: Any) -> Iterator[PaneView]:
     """Yield the user's files, the lines around those that nodes come from."""
     found: dict[str, dict[int, dict[str, None]]] = {}
     for number, graph in enumerate(graphs):
@@ -124,7 +126,7 @@ def _graph(title: str, number: int, graph: Graph) -> PaneView:
     return PaneView(title, tuple(lines))
 
 
-def _functions(module: EmittedModule, formatter: HtmlFormatter) -> Iterator[PaneView]:
+def _functions(module: EmittedModule, formatter: Any) -> Iterator[PaneView]:
     """Yield the emitted file in pieces: what stands before its main functions, and each of them.
 
     Parts of shared loops stand before the function they belong to, and count as it.
@@ -154,10 +156,12 @@ def _keys(line: str, graph: int) -> str:
     return " ".join(f"{graph}-{number[1:]}" for number in numbers)
 
 
-def _coloured(source: str, formatter: HtmlFormatter) -> list[str]:
+def _coloured(source: str, formatter: Any) -> list[str]:
     """Return the lines of Python as HTML, empty lines at the ends included."""
-    lexer = PythonLexer(stripnl=False)
-    coloured: str = highlight(source, lexer, formatter)
+    import pygments.lexers
+
+    lexer = pygments.lexers.PythonLexer(stripnl=False)
+    coloured: str = pygments.highlight(source, lexer, formatter)
     return coloured.split("\n")[: source.count("\n") + 1]
 
 

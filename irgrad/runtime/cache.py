@@ -35,7 +35,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import filelock
 import platformdirs
 
 from irgrad.errors import CacheWarning, IrgradError
@@ -291,6 +290,8 @@ def quarantine(path: Path) -> None:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
+    import filelock
+
     lock = filelock.FileLock(directory / LOCK, timeout=LOCK_SECONDS)
     try:
         lock.acquire()
