@@ -112,8 +112,8 @@ _LAPACK = {
     "syevd": 11,
     "gesdd": 14,
 }
-# Routines of double complex numbers.
-_COMPLEX = {"gees": 15}
+# Routines of complex numbers too, in single and in double precision.
+_COMPLEX = {"trsm": 11, "potrf": 5, "getrf": 6, "getrs": 9, "geev": 14, "gees": 15}
 
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
@@ -126,8 +126,14 @@ ENTRIES: dict[str, Entry] = {
             for precision in "sd"
         ),
         *(
-            Entry(f"z{routine}", LAPACK, f"z{routine}", arguments)
+            Entry(
+                f"{precision}{routine}",
+                BLAS if routine in _BLAS else LAPACK,
+                f"{precision}{routine}",
+                arguments,
+            )
             for routine, arguments in _COMPLEX.items()
+            for precision in "cz"
         ),
     )
 }

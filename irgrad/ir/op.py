@@ -97,7 +97,8 @@ class Kernel:
 
     ``source`` is its text: a plain ``def`` over contiguous arrays that fills the results in place,
     in the Python that numba compiles. ``arguments`` names the params that the text needs. ``{p}``
-    in either stands for LAPACK's letter of the precision: ``s`` for float32, ``d`` for float64.
+    in either stands for LAPACK's letter of the precision: ``s`` for float32, ``d`` for float64,
+    ``c`` and ``z`` for complex numbers.
     """
 
     function: str

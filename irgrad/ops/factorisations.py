@@ -15,13 +15,15 @@ from irgrad.ir import dims
 from irgrad.ir.op import Kernel, Op, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import shape_of
+from irgrad.ops.complex_numbers import is_complex, part_dtype
 from irgrad.ops.declare import real
 from irgrad.ops.matrices import (
     INTEGER,
+    adjoint,
     diagonal_matrix,
     each_matrix,
-    floating,
     lower_triangle,
+    numeric,
     positive_definite,
     square,
     symmetric_cotangent,
@@ -68,7 +70,7 @@ lu = declare(
         infer=_lu_type,
         lowering=Kernel("lu_{p}", _LU_KERNEL, core=2, batched=True),
         nondifferentiable="what is computed from the factors is differentiated by the matrix",
-        promote=floating,
+        promote=numeric,
         samples=tuple(
             Sample((well_conditioned(n, batch),))
             for n, batch in ((3, ()), (2, (2,)), (1, ()), (0, ()))
@@ -98,12 +100,14 @@ _CHOLESKY_KERNEL = '''def cholesky_{p}(a, out):
 def _cholesky_pullback(cotangent: Any, out: Any, a: Any) -> tuple[Any]:
     """Return L^-T Φ(L' cotangent) L^-1 symmetrised, Φ the lower triangle, its diagonal halved.
 
+    The last factor is conjugated, for Hermitian matrices L L^H.
+
     Reference: Murray, Differentiation of the Cholesky decomposition (2016), equation 10.
     """
     inner = lower_triangle(transposed(out) @ np.tril(cotangent), halved=True)
     left = triangular_solve(out, inner, lower=True, flipped=True)
-    both = triangular_solve(out, transposed(left), lower=True, flipped=True)
-    return (symmetric_cotangent(both),)
+    both = triangular_solve(np.conj(out), transposed(left), lower=True, flipped=True)
+    return (symmetric_cotangent(transposed(both)),)
 
 
 def _cholesky_type(a: ArrayType) -> ArrayType:
@@ -118,7 +122,7 @@ cholesky = declare(
         infer=_cholesky_type,
         lowering=Kernel("cholesky_{p}", _CHOLESKY_KERNEL, core=2, batched=True),
         pullback=_cholesky_pullback,
-        promote=floating,
+        promote=numeric,
         samples=(
             Sample((positive_definite(3),)),
             Sample((positive_definite(2, (2,), seed=1),)),
@@ -130,7 +134,7 @@ cholesky = declare(
         convention="reads the lower triangle only, so the upper one has derivative 0",
     )
 )
-"""The lower factor L of symmetric positive definite matrices, ``L @ L.T``."""
+"""The lower factor L of symmetric (Hermitian) positive definite matrices, ``L @ L.T.conj()``."""
 
 
 _EIGH_KERNEL = '''def eigen_symmetric(a, values, vectors):
@@ -154,6 +158,8 @@ def _gaps(values: Any) -> Any:
 def _eigh_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
     """Return V (diag(values') + F * (V' vectors')) V', F[i, j] = 1 / (λ[j] - λ[i]).
 
+    The first factor is conjugated, for complex vectors, which keep their phase.
+
     Reference: Giles, Collected matrix derivative results (2008), section 3.1.
     """
     by_values, by_vectors = cotangents
@@ -163,13 +169,13 @@ def _eigh_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
         inner = diagonal_matrix(by_values)
     if by_vectors is not None:
         inner = inner + _gaps(values) * (transposed(vectors) @ by_vectors)
-    s = vectors @ inner @ transposed(vectors)
+    s = np.conj(vectors) @ inner @ transposed(vectors)
     return (symmetric_cotangent(s),)
 
 
 def _eigh_type(a: ArrayType) -> tuple[ArrayType, ...]:
     square("eigenvalues", a)
-    return a.with_shape(a.shape[:-1]), a
+    return ArrayType(part_dtype(a.dtype), a.shape[:-1]), a
 
 
 eigen_symmetric = declare(
@@ -179,7 +185,7 @@ eigen_symmetric = declare(
         infer=_eigh_type,
         lowering=Kernel("eigen_symmetric", _EIGH_KERNEL, core=2, batched=True),
         pullback=_eigh_pullback,
-        promote=floating,
+        promote=numeric,
         samples=(
             Sample((np.diag([1.0, 3.0, 7.0]) + 0.2 * positive_definite(3),)),
             Sample((np.diag([1.0, 4.0]) + 0.3 * positive_definite(2, (2,), seed=1),)),
@@ -188,11 +194,11 @@ eigen_symmetric = declare(
         ),
         spellings=("np.linalg.eigh", "np.linalg.eigvalsh"),
         reference="Giles, Collected matrix derivative results, 2008",
-        convention="eigenvectors of equal eigenvalues do not turn into each other: that part of "
-        "the derivative is 0; the lower triangle alone is read",
+        convention="eigenvectors of equal eigenvalues do not turn into each other, and complex "
+        "ones keep their phase: that part of the derivative is 0; the lower triangle alone is read",
     )
 )
-"""Eigenvalues ``(..., n)`` and eigenvectors ``(..., n, n)`` of symmetric matrices."""
+"""Eigenvalues ``(..., n)`` and eigenvectors ``(..., n, n)`` of symmetric (Hermitian) matrices."""
 
 
 _SVD_KERNEL = '''def singular_values(a, left, values, right):
@@ -213,7 +219,11 @@ _SVD_KERNEL = '''def singular_values(a, left, values, right):
 def _svd_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
     """Return the cotangent of a thin singular value decomposition ``u s v``.
 
-    Reference: Townsend, Differentiating the singular value decomposition (2016), equation 37.
+    Of complex vectors only the phase of each product ``u[:, k] v[k]`` is determined; a change of it
+    is shared between the two.
+
+    Reference: Townsend, Differentiating the singular value decomposition (2016), equation 37; Wan &
+    Zhang, Automatic differentiation for complex valued SVD (2019), for the phase.
     """
     by_u, by_s, by_v = cotangents
     u, s, v = out
@@ -221,23 +231,33 @@ def _svd_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
     if by_s is not None:
         inner = diagonal_matrix(by_s)
     gaps = _gaps(s * s)
-    if by_u is not None:
-        product = transposed(u) @ by_u
-        inner = inner + gaps * (product - transposed(product)) * s[..., None, :]
-    if by_v is not None:
-        product = v @ transposed(by_v)
-        inner = inner + s[..., :, None] * (gaps * (product - transposed(product)))
-    total = u @ inner @ v
-    rows, columns = shape_of(a)[-2:]
     zero = s == 0
     inverse = np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, s))
+    if by_u is not None:
+        product = transposed(u) @ by_u
+        inner = inner + gaps * (product - adjoint(product)) * s[..., None, :]
+        inner = inner + _turned(product, 0.5 * inverse)
+    if by_v is not None:
+        product = np.conj(v) @ adjoint(by_v)
+        inner = inner + s[..., :, None] * (gaps * (product - adjoint(product)))
+        inner = inner + _turned(product, -0.5 * inverse)
+    u_bar, v_bar = np.conj(u), np.conj(v)
+    total = u_bar @ inner @ v_bar
+    rows, columns = shape_of(a)[-2:]
     if by_u is not None and not _same(rows, s):
         scaled = by_u * inverse[..., None, :]
-        total = total + (scaled - u @ (transposed(u) @ scaled)) @ v
+        total = total + (scaled - u_bar @ (transposed(u) @ scaled)) @ v_bar
     if by_v is not None and not _same(columns, s):
         scaled = inverse[..., :, None] * by_v
-        total = total + u @ (scaled - (scaled @ transposed(v)) @ v)
+        total = total + u_bar @ (scaled - (scaled @ transposed(v)) @ v_bar)
     return (total,)
+
+
+def _turned(product: Any, scale: Any) -> Any:
+    """Return what turning the phases of singular vectors adds; nothing for real ones."""
+    if not is_complex(product):
+        return 0.0
+    return diagonal_matrix(1j * (scale * np.imag(np.diagonal(product, axis1=-2, axis2=-1))))
 
 
 def _same(size: Any, s: Any) -> bool:
@@ -252,7 +272,7 @@ def _svd_type(a: ArrayType) -> tuple[ArrayType, ...]:
     batch = a.shape[:-2]
     return (
         a.with_shape((*batch, rows, least)),
-        a.with_shape((*batch, least)),
+        ArrayType(part_dtype(a.dtype), (*batch, least)),
         a.with_shape((*batch, least, columns)),
     )
 
@@ -264,7 +284,7 @@ singular_values = declare(
         infer=_svd_type,
         lowering=Kernel("singular_values", _SVD_KERNEL, core=2, batched=True),
         pullback=_svd_pullback,
-        promote=floating,
+        promote=numeric,
         samples=(
             Sample((np.diag([1.0, 3.0, 7.0]) + real(-0.3, 0.3, (3, 3)),)),
             Sample((np.eye(4, 2) * np.array([1.0, 3.0]) + real(-0.3, 0.3, (2, 4, 2), seed=1),)),
@@ -306,8 +326,9 @@ def _qr_type(a: ArrayType) -> tuple[ArrayType, ...]:
 def _qr_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
     """Return the cotangent of a thin QR factorisation.
 
-    Tall matrices: (Q' + Q copyltu(M)) R^-T, M = R R'^T - Q'^T Q. Wide ones are split into a square
-    part, which fixes Q, and the rest, Q^T of which is the rest of R.
+    Tall matrices: (Q' + Q copyltu(M)) R^-T, M = R R'^T - Q'^T Q, where copyltu puts the conjugate
+    of the lower triangle into the upper one, and Q is conjugated; the diagonal of R is real. Wide
+    ones are split into a square part, which fixes Q, and the rest, Q^T of which is the rest of R.
 
     Reference: Walter & Lehmann, Algorithmic differentiation of linear algebra functions (2010);
     Roberts & Roberts, QR and LQ decomposition matrix backpropagation (2020).
@@ -321,8 +342,8 @@ def _qr_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
     if shape_of(r)[-2] == columns:
         return (_tall_cotangent(by_q, by_r, q, r),)
     rest = a[..., rows:]
-    by_rest = q @ by_r[..., rows:]
-    by_q = by_q + rest @ transposed(by_r[..., rows:])
+    by_rest = np.conj(q) @ by_r[..., rows:]
+    by_q = by_q + np.conj(rest) @ adjoint(by_r[..., rows:])
     by_square = _tall_cotangent(by_q, by_r[..., :rows], q, r[..., :rows])
     return (np.concatenate([by_square, by_rest], axis=-1),)
 
@@ -330,8 +351,9 @@ def _qr_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
 def _tall_cotangent(by_q: Any, by_r: Any, q: Any, r: Any) -> Any:
     m = r @ transposed(by_r) - transposed(by_q) @ q
     lower = np.tril(m, -1)
-    copied = lower + transposed(lower) + diagonal_matrix(np.diagonal(m, axis1=-2, axis2=-1))
-    right = by_q + q @ copied
+    middle = np.real(np.diagonal(m, axis1=-2, axis2=-1))
+    copied = lower + adjoint(lower) + diagonal_matrix(middle)
+    right = by_q + np.conj(q) @ transposed(copied)
     return transposed(triangular_solve(r, transposed(right), lower=False, flipped=False))
 
 
@@ -342,7 +364,7 @@ orthogonal_factors = declare(
         infer=_qr_type,
         lowering=Kernel("orthogonal_factors", _QR_KERNEL, core=2, batched=True),
         pullback=_qr_pullback,
-        promote=floating,
+        promote=numeric,
         samples=(
             Sample((well_conditioned(3),)),
             Sample((real(-1, 1, (2, 4, 2)) + np.eye(4, 2),)),

@@ -13,6 +13,7 @@ from irgrad.ir.dims import broadcast_shapes
 from irgrad.ir.op import Kernel, Op, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, shape_of
+from irgrad.ops.complex_numbers import squared_magnitude
 from irgrad.ops.declare import real
 from irgrad.ops.factorisations import (
     cholesky,
@@ -21,7 +22,8 @@ from irgrad.ops.factorisations import (
     orthogonal_factors,
     singular_values,
 )
-from irgrad.ops.matrices import floating, identity_like, transposed
+from irgrad.ops.matrices import adjoint, identity_like, numeric, transposed
+from irgrad.ops.picking import as_traced
 from irgrad.ops.registry import declare, refuse, spelling
 from irgrad.ops.shape import reshape
 from irgrad.ops.solving import inverse, sign_and_log_determinant, solved
@@ -41,12 +43,13 @@ def _square(name: str, a: Any) -> None:
 def _cholesky(a: Any, /, *, upper: bool = False) -> Any:
     _square("np.linalg.cholesky", a)
     if upper:
-        return transposed(cholesky(transposed(a)))
+        return adjoint(cholesky(adjoint(a)))
     return cholesky(a)
 
 
 @spelling(np.linalg.solve)
 def _solve(a: Any, b: Any) -> Any:
+    a, b = as_traced(a, b), as_traced(b, a)
     _square("np.linalg.solve", a)
     vector = len(shape_of(b)) == 1
     right = b[:, None] if vector else b
@@ -87,10 +90,10 @@ def _det(a: Any) -> Any:
 
 
 def _symmetric(a: Any, half: str) -> Any:
-    """Return symmetric matrices of which the half that is given is their lower one."""
+    """Return symmetric (Hermitian) matrices of which the half that is given is their lower one."""
     if half.upper() not in ("L", "U"):
         raise ShapeError(f"UPLO={half!r}", remedy='give "L" or "U"')
-    return a if half.upper() == "L" else transposed(a)
+    return a if half.upper() == "L" else adjoint(a)
 
 
 @spelling(np.linalg.eigh)
@@ -153,7 +156,7 @@ _PSEUDO_INVERSE_KERNEL = '''def pseudo_inverse(a, out, cutoff):
                 total = out.dtype.type(0.0)
                 for k in range(s.shape[0]):
                     if s[k] > least:
-                        total += v[k, j] * u[i, k] / s[k]
+                        total += np.conj(v[k, j] * u[i, k]) / s[k]
                 out[b, j, i] = total
 '''
 
@@ -164,10 +167,10 @@ def _pseudo_inverse_pullback(cotangent: Any, out: Any, a: Any, *, cutoff: float)
     Reference: Golub & Pereyra, The differentiation of pseudo-inverses and nonlinear least squares
     problems whose variables separate (1973), equation 4.12.
     """
-    turned, back = transposed(out), transposed(cotangent)
-    left = identity_like(a @ out) - a @ out
-    right = identity_like(out @ a) - out @ a
-    total = left @ back @ (out @ turned) + (turned @ out) @ back @ right
+    turned, back, out_bar = transposed(out), adjoint(cotangent), np.conj(out)
+    left = np.conj(identity_like(a @ out) - a @ out)
+    right = np.conj(identity_like(out @ a) - out @ a)
+    total = left @ back @ (out_bar @ turned) + (turned @ out_bar) @ back @ right
     return (total - turned @ cotangent @ turned,)
 
 
@@ -182,7 +185,7 @@ pseudo_inverse = declare(
             "pseudo_inverse", _PSEUDO_INVERSE_KERNEL, ("cutoff",), core=2, batched=True
         ),
         pullback=_pseudo_inverse_pullback,
-        promote=floating,
+        promote=numeric,
         samples=(
             Sample((real(-1, 1, (3, 2)),), {"cutoff": 1e-15}),
             Sample((real(-1, 1, (2, 2, 3), seed=1),), {"cutoff": 1e-15}),
@@ -219,7 +222,7 @@ def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     rows, columns = shape_of(a)
     vector = len(shape_of(b)) == 1
     right = b[:, None] if vector else b
-    epsilon = float(np.finfo(floating([dtype_of(a), dtype_of(b)])[0]).eps)
+    epsilon = float(np.finfo(numeric([dtype_of(a), dtype_of(b)])[0]).eps)
     largest = max(dims.concrete(rows), dims.concrete(columns))
     cutoff = _cutoff(a, rcond, None, epsilon * largest)
     if cutoff < 0:
@@ -228,9 +231,9 @@ def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     values = singular_values(a)[1]
     rank = np.sum(values > cutoff * values[0])
     if dims.at_least(rows, columns + 1):
-        residuals = np.sum((right - a @ x) ** 2, axis=0)
+        residuals = np.sum(squared_magnitude(right - a @ x), axis=0)
     else:
-        residuals = np.zeros_like(x[:0, 0])
+        residuals = np.zeros_like(np.real(x[:0, 0]))
     return x[:, 0] if vector else x, residuals, rank, values
 
 

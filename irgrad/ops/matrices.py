@@ -12,6 +12,7 @@ from irgrad.errors import ShapeError
 from irgrad.ir import dims
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, shape_of
+from irgrad.ops.complex_numbers import part_dtype
 from irgrad.ops.create import convert, counting
 
 INTEGER = np.dtype(np.int32)
@@ -23,6 +24,15 @@ def floating(dtypes: Any) -> tuple[np.dtype, ...]:
     kinds = [np.dtype(kind) for kind in dtypes]
     double = any(kind not in (np.float32, np.float16) for kind in kinds)
     return (np.dtype(np.float64 if double else np.float32),) * (len(kinds) + 1)
+
+
+def numeric(dtypes: Any) -> tuple[np.dtype, ...]:
+    """Return the dtypes of operands and result where they may be complex, double or single."""
+    kinds = [np.dtype(kind) for kind in dtypes]
+    if not any(kind.kind == "c" for kind in kinds):
+        return floating(kinds)
+    double = floating([part_dtype(kind) for kind in kinds])[0] == np.float64
+    return (np.dtype(np.complex128 if double else np.complex64),) * (len(kinds) + 1)
 
 
 def square(name: str, a: ArrayType) -> dims.Dim:
@@ -67,6 +77,11 @@ def transposed(a: Any) -> Any:
     return np.swapaxes(a, -1, -2)
 
 
+def adjoint(a: Any) -> Any:
+    """Return the conjugate transposes of matrices; of real ones the transposes."""
+    return np.conj(transposed(a))
+
+
 def identity(like: Any, size: Any) -> Any:
     """Return the identity matrix of a size in the dtype of ``like``."""
     places = counting(like, size)
@@ -93,11 +108,11 @@ def lower_triangle(a: Any, *, halved: bool = False) -> Any:
 
 
 def symmetric_cotangent(s: Any) -> Any:
-    """Return the cotangent of a symmetric matrix of which the lower triangle is read.
+    """Return the cotangent of a symmetric (Hermitian) matrix of which the lower triangle is read.
 
-    An element below the diagonal stands for two of them.
+    An element below the diagonal stands for two of them, of which one is its conjugate.
     """
-    return lower_triangle(s + transposed(s), halved=True)
+    return lower_triangle(s + adjoint(s), halved=True)
 
 
 def positive_definite(n: int, batch: tuple[int, ...] = (), seed: int = 0) -> np.ndarray:

@@ -8,12 +8,13 @@ import numpy as np
 
 from irgrad.ir.op import Kernel, Op, Sample
 from irgrad.ir.types import ArrayType
+from irgrad.ops.complex_numbers import is_complex, part_dtype
 from irgrad.ops.declare import real
 from irgrad.ops.factorisations import lu
 from irgrad.ops.matrices import (
     INTEGER,
-    floating,
     identity_like,
+    numeric,
     square,
     system_type,
     transposed,
@@ -73,7 +74,7 @@ def _solve_factored_pullback(
 
 
 def _factored_dtypes(dtypes: Any) -> tuple[np.dtype, ...]:
-    kind = floating([dtypes[0], dtypes[3]])[0]
+    kind = numeric([dtypes[0], dtypes[3]])[0]
     return kind, kind, INTEGER, kind, kind
 
 
@@ -138,35 +139,38 @@ def inverse(matrix: Any) -> Any:
 _DETERMINANT_KERNEL = '''def sign_and_log_determinant(matrix, factors, pivots, sign, logarithm):
     """Fill in signs and logarithms of determinants; the matrices themselves are not read."""
     for b in range(factors.shape[0]):
-        total = factors.dtype.type(0.0)
-        positive = True
-        zero = False
+        total = logarithm.dtype.type(0.0)
+        product = sign.dtype.type(1.0)
         for i in range(factors.shape[1]):
             entry = factors[b, i, i]
+            size = abs(entry)
             if pivots[b, i] != i + 1:
-                positive = not positive
-            if entry < 0:
-                positive = not positive
-            if entry == 0:
-                zero = True
-            total += np.log(abs(entry))
-        sign[b] = 0.0 if zero else 1.0 if positive else -1.0
-        logarithm[b] = -np.inf if zero else total
+                product = -product
+            product *= entry / size if size > 0.0 else entry
+            total += np.log(size)
+        sign[b] = product
+        logarithm[b] = total
 '''
 
 
 def _determinant_pullback(
     cotangents: Any, out: Any, matrix: Any, factors: Any, pivots: Any
 ) -> tuple[Any, ...]:
-    """Return A^-T times the cotangent of the logarithm; the sign is piecewise constant.
+    """Return A^-T times the cotangent of the logarithm.
+
+    The sign of a real determinant is piecewise constant. Of a complex one it is exp(i t), where t
+    is the imaginary part of what the logarithm is the real one.
 
     Reference: Giles, Collected matrix derivative results (2008), section 2.3.3.
     """
-    _, by_logarithm = cotangents
-    if by_logarithm is None:
+    by_sign, scale = cotangents
+    if by_sign is not None and is_complex(matrix):
+        turned = 1j * np.imag(by_sign * out[0])
+        scale = turned if scale is None else scale + turned
+    if scale is None:
         return None, None, None
     adjoint = solve_factored(matrix, factors, pivots, identity_like(matrix), flipped=True)
-    return by_logarithm[..., None, None] * adjoint, None, None
+    return scale[..., None, None] * adjoint, None, None
 
 
 def _determinant_type(
@@ -174,7 +178,7 @@ def _determinant_type(
 ) -> tuple[ArrayType, ...]:
     square("a determinant", matrix)
     scalar = matrix.with_shape(matrix.shape[:-2])
-    return scalar, scalar
+    return scalar, scalar.with_dtype(part_dtype(matrix.dtype))
 
 
 def _determinant_samples() -> tuple[Sample, ...]:
@@ -191,7 +195,7 @@ sign_and_log_determinant = declare(
             "sign_and_log_determinant", _DETERMINANT_KERNEL, core=2, batched=True
         ),
         pullback=_determinant_pullback,
-        promote=lambda dtypes: (floating(dtypes[:1])[0],) * 2 + (INTEGER,) + floating(dtypes[:1]),
+        promote=lambda dtypes: (numeric(dtypes[:1])[0],) * 2 + (INTEGER,) + numeric(dtypes[:1]),
         samples=_determinant_samples(),
         spellings=("np.linalg.slogdet", "np.linalg.det"),
         reference="Giles, Collected matrix derivative results, 2008",

@@ -8,7 +8,7 @@ import numpy as np
 
 from irgrad.ir.op import Kernel, Op, Sample
 from irgrad.ops.declare import real
-from irgrad.ops.matrices import floating, system_type, transposed, well_conditioned
+from irgrad.ops.matrices import numeric, system_type, transposed, well_conditioned
 from irgrad.ops.registry import declare
 
 _TRIANGULAR_KERNEL = '''def triangular_solve_{p}(matrix, right, out, lower, flipped):
@@ -65,7 +65,7 @@ triangular_solve = declare(
             "triangular_solve_{p}", _TRIANGULAR_KERNEL, ("lower", "flipped"), core=2, batched=True
         ),
         pullback=_triangular_pullback,
-        promote=floating,
+        promote=numeric,
         samples=tuple(
             Sample(
                 (well_conditioned(n, batch, seed=1), real(-1, 1, (*batch, n, 2), seed=2)),

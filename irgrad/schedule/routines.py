@@ -135,11 +135,14 @@ def _rows(context: Context, name: str, shape: Shape, core: int) -> str:
     return rows
 
 
+_PRECISIONS = {"float32": "s", "complex64": "c", "complex128": "z"}
+
+
 def _opaque(context: Context, routine: Routine) -> list[loops.Statement]:
     lowering = routine.detail
     assert isinstance(lowering, OpaqueKernel)
     node = routine.node
-    precision = "s" if routine.operands[0].array_type.dtype == np.float32 else "d"
+    precision = _PRECISIONS.get(routine.operands[0].array_type.dtype.name, "d")
     function = lowering.function.replace("{p}", precision)
     context.kernels[function] = lowering.source.replace("{p}", precision)
     number = context.numbers[node]

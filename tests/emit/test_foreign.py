@@ -44,8 +44,8 @@ def test_a_routine_takes_so_many_addresses(entry: foreign.Entry) -> None:
     assert len(parameters) == entry.arguments
     assert all("*" in parameter for parameter in parameters)
     numbers = [p for p in parameters if not any(w in p for w in ("char", "int", "select"))]
-    kinds = {"s": ("_s",), "d": ("_d",), "z": ("_complex", "_d")}[entry.name[0]]
-    assert all(p.rstrip(" *)").endswith(kinds) for p in numbers)
+    kinds = {"s": ("_s",), "d": ("_d",), "c": ("_complex", "_s"), "z": ("_complex", "_d")}
+    assert all(p.rstrip(" *)").endswith(kinds[entry.name[0]]) for p in numbers)
 
 
 def module_of(name: str, body: str) -> str:
