@@ -81,6 +81,7 @@ def _complex_transform(name: str, what: str, axes: int) -> Op:
                 Sample((complex_values(shape),)),
                 Sample((real(-2, 2, (2, *shape)),)),
                 Sample((complex_values((0, 1, *shape[1:])),)),
+                Sample((real(1, 2, (1,) * axes),)),
             ),
             spellings=(f"np.fft.{name}",),
             reference="Cooley & Tukey, 1965; its own transpose",
