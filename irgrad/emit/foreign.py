@@ -113,7 +113,7 @@ _LAPACK = {
     "gesdd": 14,
 }
 # Routines of complex numbers too, in single and in double precision.
-_COMPLEX = {"trsm": 11, "potrf": 5, "getrf": 6, "getrs": 9, "geev": 14, "gees": 15}
+_COMPLEX = {"trsm": 11, "trsv": 8, "potrf": 5, "getrf": 6, "getrs": 9, "geev": 14, "gees": 15}
 
 ENTRIES: dict[str, Entry] = {
     entry.name: entry

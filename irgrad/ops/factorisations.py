@@ -1,4 +1,4 @@
-"""Factorisations of matrices by LAPACK: LU, Cholesky, QR, of symmetric matrices, singular values.
+"""Factorisations of matrices by LAPACK: LU, QR, of symmetric matrices, singular values.
 
 All act on the last two axes. The C order of an array is LAPACK's transpose of it, which the kernels
 take into account instead of copying.
@@ -22,7 +22,6 @@ from irgrad.ops.matrices import (
     adjoint,
     diagonal_matrix,
     each_matrix,
-    lower_triangle,
     numeric,
     positive_definite,
     square,
@@ -79,62 +78,6 @@ lu = declare(
     )
 )
 """The LU factors of the transposes of matrices ``a: (..., n, n)``, and LAPACK's pivots."""
-
-
-_CHOLESKY_KERNEL = '''def cholesky_{p}(a, out):
-    """Fill out with the lower Cholesky factor of each matrix, of which the lower half is read."""
-    n = np.array([a.shape[1]], np.int32)
-    info = np.zeros(1, np.int32)
-    upper = np.array([85], np.uint8)  # "U": the lower half in C order
-    for b in range(a.shape[0]):
-        for i in range(a.shape[1]):
-            for j in range(a.shape[1]):
-                out[b, i, j] = a[b, i, j] if j <= i else 0.0
-        if a.shape[1] > 0:
-            {p}potrf(upper.ctypes, n.ctypes, out[b].ctypes, n.ctypes, info.ctypes)
-        if info[0] != 0:
-            raise np.linalg.LinAlgError("Matrix is not positive definite")
-'''
-
-
-def _cholesky_pullback(cotangent: Any, out: Any, a: Any) -> tuple[Any]:
-    """Return L^-T Φ(L' cotangent) L^-1 symmetrised, Φ the lower triangle, its diagonal halved.
-
-    The last factor is conjugated, for Hermitian matrices L L^H.
-
-    Reference: Murray, Differentiation of the Cholesky decomposition (2016), equation 10.
-    """
-    inner = lower_triangle(transposed(out) @ np.tril(cotangent), halved=True)
-    left = triangular_solve(out, inner, lower=True, flipped=True)
-    both = triangular_solve(np.conj(out), transposed(left), lower=True, flipped=True)
-    return (symmetric_cotangent(transposed(both)),)
-
-
-def _cholesky_type(a: ArrayType) -> ArrayType:
-    square("a Cholesky factorisation", a)
-    return a
-
-
-cholesky = declare(
-    Op(
-        name="cholesky",
-        evaluate=lambda a: np.linalg.cholesky(np.asarray(a)),
-        infer=_cholesky_type,
-        lowering=Kernel("cholesky_{p}", _CHOLESKY_KERNEL, core=2, batched=True),
-        pullback=_cholesky_pullback,
-        promote=numeric,
-        samples=(
-            Sample((positive_definite(3),)),
-            Sample((positive_definite(2, (2,), seed=1),)),
-            Sample((positive_definite(1),)),
-            Sample((np.zeros((2, 0, 0)),)),
-        ),
-        spellings=("np.linalg.cholesky",),
-        reference="Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527",
-        convention="reads the lower triangle only, so the upper one has derivative 0",
-    )
-)
-"""The lower factor L of symmetric (Hermitian) positive definite matrices, ``L @ L.T.conj()``."""
 
 
 _EIGH_KERNEL = '''def eigen_symmetric(a, values, vectors):

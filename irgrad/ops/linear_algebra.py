@@ -13,10 +13,10 @@ from irgrad.ir.dims import broadcast_shapes
 from irgrad.ir.op import Kernel, Op, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, shape_of
+from irgrad.ops.cholesky import cholesky
 from irgrad.ops.complex_numbers import squared_magnitude
 from irgrad.ops.declare import real
 from irgrad.ops.factorisations import (
-    cholesky,
     eigen_symmetric,
     lu,
     orthogonal_factors,

@@ -19,6 +19,7 @@ _TRIANGULAR_KERNEL = '''def triangular_solve_{p}(matrix, right, out, lower, flip
     side = np.array([82], np.uint8)  # "R"
     half = np.array([85 if lower else 76], np.uint8)  # "U" or "L"
     turned = np.array([84 if flipped else 78], np.uint8)  # "T" or "N"
+    opposite = np.array([78 if flipped else 84], np.uint8)
     unit = np.array([78], np.uint8)  # "N": the diagonal is read
     for b in range(right.shape[0]):
         for i in range(right.shape[1]):
@@ -26,7 +27,12 @@ _TRIANGULAR_KERNEL = '''def triangular_solve_{p}(matrix, right, out, lower, flip
                 raise np.linalg.LinAlgError("Singular matrix")
             for j in range(right.shape[2]):
                 out[b, i, j] = right[b, i, j]
-        if right.shape[1] > 0 and right.shape[2] > 0:
+        if right.shape[1] > 0 and right.shape[2] == 1:
+            {p}trsv(
+                half.ctypes, opposite.ctypes, unit.ctypes, size.ctypes, matrix[b].ctypes,
+                size.ctypes, out[b].ctypes, count.ctypes,
+            )
+        elif right.shape[1] > 0 and right.shape[2] > 0:
             {p}trsm(
                 side.ctypes, half.ctypes, turned.ctypes, unit.ctypes, count.ctypes, size.ctypes,
                 one.ctypes, matrix[b].ctypes, size.ctypes, out[b].ctypes, count.ctypes,

@@ -21,8 +21,8 @@ from irgrad.ir import dims
 from irgrad.ir.dims import broadcast_shapes
 from irgrad.ops.axes import dtype_of, shape_of
 from irgrad.ops.banded import banded_solve
+from irgrad.ops.cholesky import cholesky as lower_factor
 from irgrad.ops.create import carrier, counting
-from irgrad.ops.factorisations import cholesky as lower_factor
 from irgrad.ops.factorisations import singular_values
 from irgrad.ops.matrices import diagonal_matrix, floating, identity_like, transposed
 from irgrad.ops.matrix_functions import matrix_exponential, matrix_logarithm, matrix_square_root

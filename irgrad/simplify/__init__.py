@@ -4,7 +4,16 @@ from dataclasses import replace
 
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph
-from irgrad.simplify import arithmetic, choices, complex_numbers, layout, marks, reductions, shifts
+from irgrad.simplify import (
+    arithmetic,
+    choices,
+    complex_numbers,
+    layout,
+    marks,
+    reductions,
+    shifts,
+    systems,
+)
 from irgrad.simplify.rewrite import Bodies
 
 __all__ = [
@@ -16,6 +25,7 @@ __all__ = [
     "reductions",
     "shifts",
     "simplify",
+    "systems",
 ]
 
 

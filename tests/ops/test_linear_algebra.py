@@ -7,6 +7,7 @@ import pytest
 
 import irgrad
 from irgrad.errors import ShapeError, UnsupportedCallError
+from irgrad.ops.cholesky import cholesky_cotangent
 from tests.oracles import check, values
 
 DRAWS = np.random.default_rng(0)
@@ -115,6 +116,18 @@ def test_one_triangle_is_read() -> None:
     f = irgrad.compile(lambda a: np.sum(linalg.cholesky(a)), jit=False)
     np.testing.assert_allclose(f(spoilt), f(SYMMETRIC), rtol=1e-14)
     np.testing.assert_array_equal(np.triu(f.grad(spoilt), 1), 0.0)
+
+
+@pytest.mark.parametrize("size", [31, 32, 33, 70])
+def test_the_cotangent_of_a_cholesky_factor_by_blocks(size: int) -> None:
+    """The kernel works through blocks of 32; the evaluated op is one formula over whole arrays."""
+    draws = np.random.default_rng(size)
+    root, weights = draws.normal(size=(2, size, size))
+    matrix = root @ root.T + size * np.eye(size)
+    f = irgrad.compile(lambda a: np.sum(weights * linalg.cholesky(a)), jit=False)
+    factor = linalg.cholesky(matrix)
+    expected = cholesky_cotangent.evaluate(factor, weights)
+    np.testing.assert_allclose(f.grad(matrix), expected, rtol=1e-11, atol=1e-13)
 
 
 def test_equal_eigenvalues_give_no_nan() -> None:

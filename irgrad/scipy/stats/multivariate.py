@@ -14,7 +14,7 @@ import numpy as np
 from irgrad.errors import ShapeError, UnsupportedCallError
 from irgrad.ir import dims
 from irgrad.ops.axes import shape_of
-from irgrad.ops.factorisations import cholesky
+from irgrad.ops.cholesky import cholesky
 from irgrad.ops.gamma_functions import gammaln
 from irgrad.ops.information import xlogy
 from irgrad.ops.matrices import diagonal_matrix
