@@ -46,6 +46,10 @@ __getattr__ = others("scipy.linalg")
 def _matrix(name: str, a: Any, *, square: bool = True) -> Any:
     a = as_array(a)
     shape = shape_of(a)
+    if dtype_of(a).kind == "c":
+        raise UnsupportedCallError(
+            f"scipy.linalg.{name} of complex matrices", remedy="np.linalg takes complex ones"
+        )
     if len(shape) < 2 or (square and not dims.same(shape[-1], shape[-2])):
         raise ShapeError(
             f"scipy.linalg.{name} of shape {tuple(map(str, shape))}: "

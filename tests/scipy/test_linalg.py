@@ -216,6 +216,8 @@ def test_values_of_the_eager_engine() -> None:
 
 ERRORS: list[tuple[Call, Any, type[Exception]]] = [
     (linalg.expm, TALL, ShapeError),
+    (linalg.expm, GENERAL * 1j, UnsupportedCallError),
+    (lambda a: linalg.cho_solve((a, True), VECTOR), GENERAL * 1j, UnsupportedCallError),
     (lambda a: linalg.solve_triangular(a, a, trans=7), GENERAL, ShapeError),
     (lambda a: linalg.solve(a, a, assume_a="odd"), GENERAL, UnsupportedCallError),
     (lambda a: linalg.qr(a, pivoting=True)[0], GENERAL, UnsupportedCallError),
