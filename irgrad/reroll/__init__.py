@@ -37,6 +37,9 @@ class Rerolled:
 FEW = 40
 """Statements that need no other way to say them."""
 
+HOPELESS = 1000
+"""Statements from which the iterations beside loops make no difference any more."""
+
 
 def reroll(
     graph: Graph,
@@ -93,6 +96,9 @@ def _best(records: Records, mended: Callable[[list[Term], Records], list[Term]])
     best: list[Term] = []
     fewest = 0
     for terms in recognitions(records.shapes, records.vectors, records.loose):
+        count = statements(terms)
+        if count > max(HOPELESS, len(records.nodes) // CHANCE):
+            continue
         terms = mended(terms, records)
         count = statements(terms)
         if not best or 2 * count <= fewest:

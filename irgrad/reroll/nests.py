@@ -32,7 +32,7 @@ CHANCE = 4
 TRIAL = 1024
 """After how many terms it is asked whether the nests found are worth going on."""
 
-CANDIDATES = 64
+CANDIDATES = 24
 """How many lengths of a group are tried at most each time a term is added."""
 
 Vector = tuple[int, ...]
@@ -61,21 +61,27 @@ class Term:
 
 
 class Stack:
-    """Terms, each linked to the one below it of the same shape, and loops by their last term."""
+    """Terms, each linked to the one below it that stands on one of the same shape as well.
+
+    Loops are linked by the shape of their last term.
+    """
 
     def __init__(self) -> None:
         self.terms: list[Term] = []
         self.same: list[int] = []
         self.alike: list[int] = []
-        self._by_shape: dict[int, int] = {}
+        self._pairs: list[tuple[int, int]] = []
+        self._by_pair: dict[tuple[int, int], int] = {}
         self._by_end: dict[int, int] = {}
 
     def push(self, term: Term) -> None:
         """Put a term on top."""
         place = len(self.terms)
+        pair = (self.terms[-1].shape if place else -1, term.shape)
         self.terms.append(term)
-        self.same.append(self._by_shape.get(term.shape, -1))
-        self._by_shape[term.shape] = place
+        self.same.append(self._by_pair.get(pair, -1))
+        self._pairs.append(pair)
+        self._by_pair[pair] = place
         if term.body:
             end = term.body[-1].shape
             self.alike.append(self._by_end.get(end, -1))
@@ -87,7 +93,7 @@ class Stack:
         """Take terms off the top."""
         for _ in range(count):
             term = self.terms.pop()
-            self._by_shape[term.shape] = self.same.pop()
+            self._by_pair[self._pairs.pop()] = self.same.pop()
             below = self.alike.pop()
             if term.body:
                 self._by_end[term.body[-1].shape] = below
@@ -248,6 +254,8 @@ def _repeated(stack: Stack, window: int) -> int:
     """Return the length of a group that stands on top three times over, or 0."""
     terms = stack.terms
     top = len(terms) - 1
+    if top > 1 and _move_evenly(terms, 1):
+        return 1
     shape = terms[top].shape
     place = stack.same[top]
     for _ in range(CANDIDATES):
@@ -257,12 +265,7 @@ def _repeated(stack: Stack, window: int) -> int:
         place = stack.same[place]
         if size > window or 3 * size > top + 1:
             return 0
-        if terms[top - 2 * size].shape != shape:
-            continue
-        below = top - (size > 1)  # most candidates differ here already
-        if terms[below].shape != terms[below - size].shape:
-            continue
-        if _move_evenly(terms, size):
+        if terms[top - 2 * size].shape == shape and _move_evenly(terms, size):
             return size
     return 0
 

@@ -79,6 +79,13 @@ def records_of(graph: Graph, *, sized: bool = False) -> Records:
     texts: dict[int, tuple[Mapping[str, Any], Any, list[int]]] = {}
     known_sizes: dict[Any, Any] = {}
     varied = False
+
+    def measured(op: Op, params: Mapping[str, Any]) -> tuple[Any, list[int]]:
+        known = texts.get(id(params))
+        if known is None:
+            known = texts[id(params)] = (params, *_measured(params, _moving(op, sized)))
+        return known[1], known[2]
+
     for node in graph.nodes:
         op = node.op
         if node not in wanted or op is input_ or op is constant:
@@ -93,11 +100,9 @@ def records_of(graph: Graph, *, sized: bool = False) -> Records:
         vector: list[int] = []
         params = node.params
         if params:
-            known = texts.get(id(params))
-            if known is None:
-                known = texts[id(params)] = (params, *_measured(params, _moving(op, sized)))
-            key.append(known[1])
-            vector.extend(known[2])
+            text, numbers = measured(op, params)
+            key.append(text)
+            vector.extend(numbers)
         free = [False] * len(vector)
         own, leading = len(nodes), len(vector)
         if isinstance(node.type, tuple) or op is item or isinstance(op.lowering, Control):
@@ -109,7 +114,7 @@ def records_of(graph: Graph, *, sized: bool = False) -> Records:
                 free.append(True)
                 key.append("node")
             elif operand in parts:
-                text, numbers = _measured(operand.params, _moving(strided, sized))
+                text, numbers = measured(strided, operand.params)
                 vector.extend(numbers)
                 free.extend([not operand.array_type.rank] * len(numbers))
                 key.append((places[operand.inputs[0]], text))
