@@ -82,8 +82,9 @@ def _log_ndtr_partial(out: Any, x: Any) -> tuple[Any]:
     """Differentiate: the density over the distribution function, without 0/0 in the far tail."""
     left = x < 0
     tail = math.sqrt(2 / math.pi) / erfcx(np.where(left, -x, 0.0) / math.sqrt(2))
-    square = 0.5 * np.square(np.where(left, 0.0, x))
-    return (np.where(left, tail, np.exp(-square - out) / math.sqrt(2 * math.pi)),)
+    exponent = 0.5 * np.square(x) + out
+    density = np.exp(-np.where(left, 0.0, exponent)) / math.sqrt(2 * math.pi)
+    return (np.where(left, tail, density),)
 
 
 log_ndtr = scipy_elementwise(

@@ -141,3 +141,12 @@ def test_a_derivative_that_is_missing_is_an_error_and_not_zero(name: str) -> Non
 def test_what_is_not_differentiated_by_may_be_traced() -> None:
     f = irgrad.compile(scipy.special.jv, argnums=1, jit=False)
     assert f.grad(1.5, 0.5) == pytest.approx(scipy.special.jvp(1.5, 0.5), rel=1e-14)
+
+
+@pytest.mark.parametrize("x", [-100.0, -8.0, 0.5, 9.0])
+def test_log_ndtr_is_curved_as_mpmath_has_it(x: float) -> None:
+    slope = irgrad.grad(scipy.special.log_ndtr)
+    curvature = irgrad.compile(lambda x: slope(x), jit=False).grad(x)
+    with mpmath.workdps(40):
+        exact = mpmath.diff(lambda t: mpmath.log(mpmath.erfc(-t / mpmath.sqrt(2)) / 2), x, 2)
+    assert curvature == pytest.approx(float(exact), rel=1e-9)
