@@ -1,4 +1,4 @@
-"""The blocks of docs/tutorial.md and docs/complex.md run, in order, and print what they say."""
+"""The blocks of the tutorial and of other pages run, in order, and print what they say."""
 
 import contextlib
 import io
@@ -48,10 +48,11 @@ def test_tutorial_prints_what_it_says(tmp_path, monkeypatch):
     run(text, str(TUTORIAL))
 
 
-def test_page_on_complex_numbers_prints_what_it_says():
-    text = (DOCS / "complex.md").read_text(encoding="utf-8")
-    assert len(blocks(text)) >= 4
-    run(text, "complex.md")
+@pytest.mark.parametrize(("page", "least"), [("complex.md", 4), ("solvers.md", 7)])
+def test_page_prints_what_it_says(page, least):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert len(blocks(text)) >= least
+    run(text, page)
 
 
 @pytest.mark.parametrize("printed", ["2\n", ""])
