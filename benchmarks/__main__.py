@@ -18,6 +18,7 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="timing budget a problem")
     parser.add_argument("--threads", type=int, help="hold every library to so many threads")
     parser.add_argument("--json", type=Path, help="write the results here")
+    parser.add_argument("--figure", type=Path, help="draw the ratios here; needs matplotlib")
     parser.add_argument(
         "--latency", action="store_true", help="first call in a new process, cold and warm, instead"
     )
@@ -34,7 +35,7 @@ def main(words: list[str] | None = None) -> int:
     if options.threads is not None:
         threads.limit(options.threads)
     # Only now: these import NumPy and numba, which read the thread settings.
-    from benchmarks import contenders, latency, suite, timing
+    from benchmarks import contenders, figure, latency, suite, timing
     from benchmarks.problems import NAMES, load
 
     if options.list:
@@ -73,8 +74,11 @@ def main(words: list[str] | None = None) -> int:
             print("\n" + suite.report(problem, outcome), flush=True)
             outcomes.append(outcome)
     print("\n" + suite.overview(outcomes, [contender.name for contender in present]))
+    rows = [suite.as_json(outcome) for outcome in outcomes]
     if options.json is not None:
-        suite.save(options.json, facts, [suite.as_json(outcome) for outcome in outcomes])
+        suite.save(options.json, facts, rows)
+    if options.figure is not None:
+        figure.draw(rows, timing.describe(facts).splitlines()[0], options.figure)
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 

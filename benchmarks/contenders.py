@@ -48,6 +48,36 @@ def _irgrad(problem: Problem, arguments: Arguments) -> Call:
     return lambda: compiled.value_and_grad(*arguments)
 
 
+def _irgrad_bound(problem: Problem, arguments: Arguments) -> Call:
+    irgrad: Any = importlib.import_module("irgrad")
+    compiled = irgrad.compile(problem.function, argnums=problem.argnums)
+    try:
+        run = compiled.bind(*arguments).value_and_grad
+    except irgrad.errors.ArgumentError as error:
+        raise NotRun(str(error).splitlines()[0]) from error
+
+    def call() -> Any:
+        value, *gradient = run(*arguments)
+        return value, gradient
+
+    return call
+
+
+def _irgrad_parallel(problem: Problem, arguments: Arguments) -> Call:
+    irgrad: Any = importlib.import_module("irgrad")
+    compiled = irgrad.compile(problem.function, argnums=problem.argnums, parallel=True)
+    compiled.value_and_grad(*arguments)
+    if "prange" not in compiled.source:
+        raise NotRun("no loop with work enough for two threads: the same code as irgrad")
+    return lambda: compiled.value_and_grad(*arguments)
+
+
+def _irgrad_value(problem: Problem, arguments: Arguments) -> Call:
+    irgrad: Any = importlib.import_module("irgrad")
+    compiled = irgrad.compile(problem.function, argnums=problem.argnums)
+    return lambda: compiled(*arguments)
+
+
 def _handwritten(problem: Problem, arguments: Arguments) -> Call:
     value_and_grad = problem.handwritten_value_and_grad
     return lambda: value_and_grad(*arguments)
@@ -230,6 +260,8 @@ ALL: Mapping[str, Contender] = {
     contender.name: contender
     for contender in (
         Contender("irgrad", "irgrad", _irgrad, "compiled, NumPy in and out"),
+        Contender("irgrad bound", "irgrad", _irgrad_bound, "by f.bind, results flat"),
+        Contender("irgrad parallel", "irgrad", _irgrad_parallel, "parallel=True"),
         Contender("handwritten", "numba", _handwritten, "expert numba, value and gradient"),
         Contender("handwritten libm", "numba", _handwritten_libm, "libm instead of polynomials"),
         Contender("jax", "jax", _jax, "jit, float64, device arrays in and out"),
@@ -245,5 +277,10 @@ ALL: Mapping[str, Contender] = {
     )
 }
 
-# Timed beside the rest to know what the gradient costs over the value; gives no gradient itself.
-VALUE_ONLY = Contender("handwritten value", "numba", _handwritten_value, "expert numba, value only")
+# Timed beside these contenders to know what the gradient costs over the value.
+VALUE_ONLY: Mapping[str, Contender] = {
+    "irgrad": Contender("irgrad value", "irgrad", _irgrad_value, "compiled, value only"),
+    "handwritten": Contender(
+        "handwritten value", "numba", _handwritten_value, "expert numba, value only"
+    ),
+}

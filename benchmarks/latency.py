@@ -40,6 +40,7 @@ def cache_variables(folder: Path) -> dict[str, str]:
 def child(problem: str, size: int, contender: str, folder: Path) -> dict[str, Any]:
     """Run `benchmarks.first_call` in a new process; return what it printed, or the error."""
     environment = {**os.environ, **cache_variables(folder)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages come compiled
     command = [sys.executable, "-m", "benchmarks.first_call", problem, str(size), contender]
     try:
         done = subprocess.run(

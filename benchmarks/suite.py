@@ -15,7 +15,7 @@ from benchmarks.contenders import ALL, VALUE_ONLY, Contender, NotRun
 from benchmarks.problem import Problem
 
 REFERENCE = "handwritten"
-OWN = ("irgrad", "handwritten", "handwritten libm")
+OWN = ("irgrad", "irgrad bound", "irgrad parallel", "handwritten", "handwritten libm")
 
 
 @dataclass
@@ -78,8 +78,9 @@ def run(
         else:
             calls[contender.name] = call
     if calls:
-        if REFERENCE in calls:
-            calls[VALUE_ONLY.name] = VALUE_ONLY.prepare(problem, arguments)
+        for name, value_only in VALUE_ONLY.items():
+            if name in calls:
+                calls[value_only.name] = value_only.prepare(problem, arguments)
         outcome.timings = timing.interleave(calls, seconds=seconds)
     return outcome
 

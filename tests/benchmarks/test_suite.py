@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import suite
 from benchmarks.contenders import ALL, Contender, NotRun
+from benchmarks.figure import draw
 from benchmarks.latency import child
 from benchmarks.problems import load
 
@@ -113,3 +114,20 @@ def test_a_new_process_reports_its_first_call(tmp_path: Path) -> None:
     assert result["peak_bytes"] > 10 * 2**20
     assert 0 < result["traced_bytes"] < 2**20
     assert "error" in child("curve_fit", 5, "nobody", tmp_path)
+
+
+def test_the_figure_shows_whoever_has_a_ratio(tmp_path: Path) -> None:
+    contenders, _ = suite.available(["handwritten", "finite differences"])
+    outcome = suite.run(CURVE, CURVE.tiny, contenders, seconds=0.02)
+    unmeasured = suite.Outcome("nothing ran", 1)
+    path = tmp_path / "deeper" / "figure.svg"
+    draw([suite.as_json(outcome), suite.as_json(unmeasured)], "a machine", path)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("<?xml")
+
+
+def test_the_gradient_is_timed_beside_the_value() -> None:
+    contenders, _ = suite.available(["irgrad bound", "handwritten"])
+    outcome = suite.run(NEURON, 1, contenders, seconds=0.02)
+    assert outcome.timings is not None
+    assert set(outcome.timings.rounds) == {"irgrad bound", "handwritten", "handwritten value"}
