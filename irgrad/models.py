@@ -79,6 +79,9 @@ def _likeness(value: Any, places: dict[int, int], seen: set[int]) -> Any:
         return ("again", id(value))
     seen.add(id(value))
     if isinstance(value, list | tuple):
+        known = tuple(map(places.get, map(id, value)))
+        if None not in known:  # weights, most of a model
+            return (type(value), "parameters", known)
         return (type(value), *(_likeness(part, places, seen) for part in value))
     if isinstance(value, dict):
         return (dict, *((key, _likeness(part, places, seen)) for key, part in value.items()))
@@ -92,7 +95,11 @@ def _copied(value: Any, replaced: dict[int, Any]) -> Any:
     if id(value) in replaced:
         return replaced[id(value)]
     if isinstance(value, list | tuple):
-        parts = [_copied(part, replaced) for part in value]
+        keys = list(map(id, value))
+        if replaced.keys() >= set(keys):  # weights, most of a model
+            parts = [replaced[key] for key in keys]
+        else:
+            parts = [_copied(part, replaced) for part in value]
         if all(new is old for new, old in zip(parts, value, strict=True)):
             return value
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
