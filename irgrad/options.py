@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+LONG = 300
+"""Nodes from which a trace is searched for loops; shorter ones run faster written out."""
 MAX_NODES = 2 * 10**7
 """Nodes of a trace, unless set otherwise: about 20 GB."""
 

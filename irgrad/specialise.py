@@ -21,7 +21,7 @@ from irgrad.ir.graph import Graph
 from irgrad.ir.loops import Call as KernelCall
 from irgrad.ir.loops import Function, Loop, every_statement
 from irgrad.ir.types import ArrayType
-from irgrad.options import Options
+from irgrad.options import LONG, Options
 from irgrad.pipeline import Compilation, compile_graph, differentiated
 from irgrad.reroll import reroll
 from irgrad.runtime.background import Job, begin
@@ -42,8 +42,6 @@ from irgrad.trace.origins import warn_here
 from irgrad.trace.trace import InputSpec, Traced, run_traced
 
 SMALL = 16
-LONG = 300
-"""Nodes from which a trace is searched for loops; shorter ones run faster written out."""
 MANY = 600
 """Scalars from which those without a pattern are grouped: numba needs 8 ms for each."""
 SIZE_LETTERS = ("n", "m", "p", "q", "r", "s")

@@ -30,7 +30,7 @@ def explain(
     lines.append(f"  simplified    {len(compilation.primal.nodes):6d} nodes")
     if compilation.joint is not None:
         lines.append(f"  with gradient {len(compilation.joint.nodes):6d} nodes")
-    found = loops_found(compilation.traced)
+    found = loops_found(compilation.traced, statistics.nodes)
     if found:
         lines += ["", "Loops of the function", *found]
     graphs = [compilation.primal, compilation.joint]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from irgrad.emit.expressions import size_text
 from irgrad.errors import Location
 from irgrad.group.op import program_of
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Control
+from irgrad.options import LONG
+from irgrad.schedule.bodies import can_be_emitted
 
+_SHOWN = 5
 _REPEATED = 8
 """Nodes of one line, outside all loops, from which they look like a loop that wasn't found."""
 
@@ -32,33 +35,46 @@ def lines_of(nodes: Iterable[Node]) -> list[str]:
     return list(dict.fromkeys(short(place) for place in places if place is not None))
 
 
-def loops_found(graph: Graph) -> list[str]:
-    """Return what became of the loops of a traced function: a line of text each.
+def loops_found(graph: Graph, recorded: int) -> list[str]:
+    """Return what became of the loops of a function traced in ``recorded`` nodes, a line each.
 
-    Loops with their trips and lines, iterations that stayed outside, and repetition left as it is.
+    Loops with their trips and lines, iterations that stayed outside, and repetition left as it
+    is, with the reason.
     """
     looped: set[str] = set()
     found = list(_loops(graph, 1, looped))
     found.extend(_grouped(graph))
-    outside: Counter[str] = Counter()
+    outside: dict[str, list[Node]] = {}
     for node in graph.nodes:
         place = line_of(node)
         if place is not None and not isinstance(node.op.lowering, Control):
-            outside[short(place)] += 1
-    peeled = [f"{line} ({count} nodes)" for line, count in outside.items() if line in looped]
+            outside.setdefault(short(place), []).append(node)
+    peeled = [f"{line} ({len(nodes)} nodes)" for line, nodes in outside.items() if line in looped]
     if peeled:
         found.append(f"  beside them, written out: {', '.join(peeled)}")
+    often = sorted(outside.items(), key=lambda pair: -len(pair[1]))[:_SHOWN]
     repeated = [
-        f"{line} ({count} nodes)"
-        for line, count in outside.most_common(5)
-        if line not in looped and count >= _REPEATED
+        (line, nodes) for line, nodes in often if line not in looped and len(nodes) >= _REPEATED
     ]
     if repeated:
-        found.append(
-            f"  written out, no regular loop: {', '.join(repeated)}: either short enough, or the "
-            "iterations differ in their operations or in where they read"
-        )
+        lines = ", ".join(f"{line} ({len(nodes)} nodes)" for line, nodes in repeated)
+        reason = _reason([node for _, nodes in repeated for node in nodes], recorded)
+        found.append(f"  written out, no regular loop: {lines}: {reason}")
     return found
+
+
+def _reason(nodes: Sequence[Node], recorded: int) -> str:
+    """Return why operations that are repeated have not become a loop."""
+    if recorded < LONG:
+        return (
+            f"of {recorded} nodes in all; loops are looked for from {LONG}, since short code is "
+            "faster without"
+        )
+    refused = dict.fromkeys(node.op.name for node in nodes if not can_be_emitted(node))
+    if refused:
+        names = ", ".join(refused)
+        return f"{names} can't stand in the body of an emitted loop yet; move it out of the loop"
+    return "the iterations differ in their operations, or in how often inner loops run"
 
 
 def _loops(graph: Graph, depth: int, looped: set[str]) -> Iterator[str]:
@@ -91,5 +107,5 @@ def _grouped(graph: Graph) -> Iterator[str]:
         lines = ", ".join(f"{line} ({count} nodes)" for line, count in counts.most_common(4))
         yield (
             f"  grouped, no regular loop: {lines}: {sum(program.added)} scalars in {runs} runs of "
-            f"{len(program.kinds)} operations"
+            f"{len(program.kinds)} operations, whose order repeats nowhere"
         )

@@ -33,7 +33,7 @@ def has_loops_to_emit(graph: Graph) -> bool:
         for node in body.nodes:
             inner = graphs_of(node)
             stack.extend((held, _states(node)) for held in inner)
-            if not inner and not _is_plain(node):
+            if not inner and not can_be_emitted(node):
                 return False
         if not _writes_last(body, states):
             return False
@@ -55,7 +55,8 @@ def graphs_of(node: Node) -> list[Graph]:
     return [node.params[key] for key in ("condition", "body") if key in node.params]
 
 
-def _is_plain(node: Node) -> bool:
+def can_be_emitted(node: Node) -> bool:
+    """Tell whether a node that holds no graphs can stand in the body of a loop."""
     op = node.op
     if op in (create.input_, create.constant, create.size, create.full, strided):
         return True

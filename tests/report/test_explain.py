@@ -53,6 +53,28 @@ def test_explain_says_what_is_no_regular_loop() -> None:
     f(0.5)
     (line,) = (line for line in f.explain().splitlines() if "no regular loop" in line)
     assert line_in(irregular, 2) in line
+    assert "loops are looked for from 300" in line
+
+
+def test_explain_says_why_a_long_trace_is_written_out() -> None:
+    def sorting(x):
+        for _ in range(90):
+            x = np.sin(np.sort(x) * 0.5) + x
+        return np.sum(x)
+
+    def shrinking(x):
+        for step in range(150):
+            x = np.sin(x) if step * step % 7 > 3 else np.cos(x) * x
+            x = x + 1.0 if step * step * step % 11 > 5 else x * 0.5
+        return x
+
+    f = irgrad.compile(sorting, jit=False)
+    f(np.linspace(0.0, 1.0, 8))
+    assert "argsort, gather can't stand in the body of an emitted loop" in f.explain()
+    g = irgrad.compile(shrinking, jit=False)
+    g(0.5)
+    (line,) = (line for line in g.explain().splitlines() if "no regular loop" in line)
+    assert "the iterations differ in their operations" in line
 
 
 def test_explain_counts_work_and_measures() -> None:
