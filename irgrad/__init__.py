@@ -1,6 +1,8 @@
 """irgrad: compiled derivatives of plain NumPy functions, as readable source."""
 
+from irgrad import implicit as implicit
 from irgrad import nn as nn
+from irgrad import ode as ode
 from irgrad import ops as ops
 from irgrad import testing as testing
 from irgrad.api import CompiledFunction as CompiledFunction

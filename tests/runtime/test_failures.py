@@ -100,3 +100,12 @@ def test_an_array_is_read_where_it_stands() -> None:
     assert compiled(np.ones(4)) == 8.0
     assert compiled.source.count("raise ArithmeticError(\"the first is\", ") == 2
     assert "ensure" not in compiled.source.replace("raise", "")
+
+
+def test_what_nothing_reads_need_not_hold() -> None:
+    def unread(x: Any) -> Any:
+        ensured(x, x < 0.0, x, "never asked:", "")
+        return x * 2.0
+
+    assert irgrad.compile(unread, tier="auto")(3.0) == 6.0  # evaluates the graph as it was traced
+    assert irgrad.compile(unread, jit=False)(3.0) == 6.0
