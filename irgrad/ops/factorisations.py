@@ -91,7 +91,7 @@ _EIGH_KERNEL = '''def eigen_symmetric(a, values, vectors):
 '''
 
 
-def _gaps(values: Any) -> Any:
+def gaps(values: Any) -> Any:
     """Return 1 / (values[j] - values[i]), and 0 where the two are equal."""
     difference = values[..., None, :] - values[..., :, None]
     equal = difference == 0
@@ -111,7 +111,7 @@ def _eigh_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
     if by_values is not None:
         inner = diagonal_matrix(by_values)
     if by_vectors is not None:
-        inner = inner + _gaps(values) * (transposed(vectors) @ by_vectors)
+        inner = inner + gaps(values) * (transposed(vectors) @ by_vectors)
     s = np.conj(vectors) @ inner @ transposed(vectors)
     return (symmetric_cotangent(s),)
 
@@ -173,16 +173,16 @@ def _svd_pullback(cotangents: Any, out: Any, a: Any) -> tuple[Any]:
     inner: Any = 0.0
     if by_s is not None:
         inner = diagonal_matrix(by_s)
-    gaps = _gaps(s * s)
+    between = gaps(s * s)
     zero = s == 0
     inverse = np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, s))
     if by_u is not None:
         product = transposed(u) @ by_u
-        inner = inner + gaps * (product - adjoint(product)) * s[..., None, :]
+        inner = inner + between * (product - adjoint(product)) * s[..., None, :]
         inner = inner + _turned(product, 0.5 * inverse)
     if by_v is not None:
         product = np.conj(v) @ adjoint(by_v)
-        inner = inner + s[..., :, None] * (gaps * (product - adjoint(product)))
+        inner = inner + s[..., :, None] * (between * (product - adjoint(product)))
         inner = inner + _turned(product, -0.5 * inverse)
     u_bar, v_bar = np.conj(u), np.conj(v)
     total = u_bar @ inner @ v_bar

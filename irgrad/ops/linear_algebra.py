@@ -24,7 +24,7 @@ from irgrad.ops.factorisations import (
 )
 from irgrad.ops.matrices import adjoint, identity_like, numeric, transposed
 from irgrad.ops.picking import as_traced
-from irgrad.ops.registry import declare, refuse, spelling
+from irgrad.ops.registry import declare, spelling
 from irgrad.ops.shape import reshape
 from irgrad.ops.solving import inverse, sign_and_log_determinant, solved
 from irgrad.ops.statistics import size_number
@@ -284,11 +284,3 @@ def _tensorinv(a: Any, ind: int = 2) -> Any:
     total = dims.product(shape[ind:])
     matrix = reshape(a, shape=(total, total))
     return reshape(np.linalg.inv(matrix), shape=(*shape[ind:], *shape[:ind]))
-
-
-for _function in (np.linalg.eig, np.linalg.eigvals):
-    refuse(
-        _function,
-        "the results are complex or not by the numbers in the matrix",
-        "use np.linalg.eigh or eigvalsh where the matrix is symmetric",
-    )
