@@ -15,9 +15,12 @@ from irgrad.differentiate.reverse import pull_back
 from irgrad.errors import ArgumentError, DifferentiationError
 from irgrad.inline.closures import closed, outside
 from irgrad.inline.leaves import added, lifted, matched, placeholder, tangent_type, trace_of
+from irgrad.ir import dims
 from irgrad.ir.graph import Graph, Node
+from irgrad.ir.op import View
 from irgrad.ops.create import item
 from irgrad.ops.custom import again, custom
+from irgrad.ops.views import strided
 from irgrad.trace.origins import location_here
 from irgrad.trace.tracer import Trace, Tracer
 
@@ -114,7 +117,10 @@ def _check_closed(
 def inline_checkpoint(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Return ``function``'s value; its derivative keeps what it reads, and runs it again."""
+    """Return ``function``'s value; its derivative keeps what it reads, and runs it again.
+
+    What is computed again waits for a cotangent of the value, so that it does not live before.
+    """
     trace = trace_of((args, kwargs))
     start = len(trace.nodes)
     value = function(*args, **kwargs)
@@ -123,18 +129,16 @@ def inline_checkpoint(
     stretch = trace.nodes[start:]
     read = outside(stretch, [output.node for output in outputs])
     start = len(trace.nodes)
-    became = {node: trace.record(again, (node,), {"number": start}) for node in read}
-    fresh = [became[node] for node in read]
-    for node in stretch:
-        if node not in became and any(x in became for x in node.inputs):
-            inputs = tuple(became.get(x, x) for x in node.inputs)
-            became[node] = trace.record(node.op, inputs, node.params)
-    start = len(trace.nodes)
     seeds = [placeholder(trace, tangent_type(output.type)) for output in outputs]
     given: dict[Node, Tracer] = {}
+    became: dict[Node, Node] = {}
+    first = next((s for s, o in zip(seeds, outputs, strict=True) if o.type.inexact), None)
+    if first is not None:
+        became = _computed_again(trace, stretch, read, _element(first))
     for output, seed in zip(outputs, seeds, strict=True):
         if output.type.inexact and output.node in became:
             added(given, became[output.node], seed)
+    fresh = [became.get(node, node) for node in read]
     slopes = pull_back(trace, given, fresh) if given else [None] * len(fresh)
     wanted = [k for k, slope in enumerate(slopes) if slope is not None]
     body, known = closed(
@@ -142,6 +146,44 @@ def inline_checkpoint(
         [slope.node for slope in slopes if slope is not None],
     )  # fmt: skip
     return with_rule(trace, outputs, read, known, wanted, body, structure)
+
+
+def _element(seed: Tracer) -> Node:
+    """Return the first element of a cotangent, or the whole where there may be none."""
+    if not all(dims.at_least(size, 1) for size in seed.type.shape):
+        return seed.node
+    rank = seed.ndim
+    element: Tracer = strided(
+        seed, starts=(0,) * rank, sizes=(1,) * rank, steps=(1,) * rank, dropped=tuple(range(rank))
+    )
+    return element.node
+
+
+def _computed_again(
+    trace: Trace, stretch: list[Node], read: list[Node], cotangent: Node
+) -> dict[Node, Node]:
+    """Record a stretch once more, and return what became of its nodes and of what they read.
+
+    Only so many of the values read are set apart that everything computed depends on one of
+    them, the smaller ones first: a large matrix that meets a vector need not be.
+    """
+    number = len(trace.nodes)
+    hints = trace.assumptions.hints
+    behind: dict[Node, set[Node]] = {node: {node} for node in read}
+    for node in stretch:
+        if node not in behind:
+            behind[node] = set().union(*(behind.get(x, ()) for x in node.inputs))
+    uncovered = [n for n in stretch if behind[n] and not isinstance(n.op.lowering, View)]
+    became: dict[Node, Node] = {}
+    for node in sorted(read, key=lambda node: dims.evaluate(node.array_type.size, hints)):
+        if any(node in behind[x] for x in uncovered):
+            became[node] = trace.record(again, (node, cotangent), {"number": number})
+            uncovered = [x for x in uncovered if node not in behind[x]]
+    for node in stretch:
+        if node not in became and any(x in became for x in node.inputs):
+            inputs = tuple(became.get(x, x) for x in node.inputs)
+            became[node] = trace.record(node.op, inputs, node.params)
+    return became
 
 
 def with_rule(

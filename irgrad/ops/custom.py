@@ -69,15 +69,20 @@ has no place in the registry of ops that are emitted.
 
 
 again = elementwise(
-    lambda x, *, number: np.positive(x),
+    lambda x, cotangent, *, number: np.positive(x),
     name="again",
     emit="x",
-    promote=lambda dtypes: (dtypes[0], dtypes[0]),
-    partials=lambda out, x, *, number: (1,),
-    samples=(Sample((real(-2, 2),), {"number": 0}),),
+    promote=lambda dtypes: (dtypes[0], dtypes[1], dtypes[0]),
+    partials=lambda out, x, cotangent, *, number: (1, 0),
+    samples=(
+        Sample((real(-2, 2), real(-1, 1)[0, 0]), {"number": 0}),
+        Sample((real(-2, 2, (0,)), np.float64(1.0)), {"number": 1}),
+        Sample((real(-2, 2, (1,)), np.float64(1.0)), {"number": 2}),
+    ),
 )
 """The same number, which the simplifier takes for another: what is computed from it is computed
-again rather than kept. ``number`` tells one such place from the next."""
+again rather than kept, and not before an element of a cotangent is known, which is never read.
+``number`` tells one such place from the next."""
 
 
 stop_gradient = Op(

@@ -96,14 +96,18 @@ def in_freed_memory(
 ) -> list[loops.Statement]:
     """Return the statements with large arrays in the memory of those read for the last time.
 
-    Arrays that views look at, or that grow, keep theirs.
+    Views of such an array follow it. Arrays that grow keep theirs, and so do results.
     """
     looks_at = _looks_at(statements)
     lives = _lives(statements, looks_at)
-    bound = set(looks_at.values())
+    bound = {looks_at.get(name, name) for name in returned}
     for part in loops.every_statement(statements):
         if isinstance(part, loops.Grow):
             bound.update(part.arrays)
+    views: dict[str, list[loops.Slice | loops.Rearrange]] = {}
+    for part in statements:
+        if isinstance(part, loops.Slice | loops.Rearrange):
+            views.setdefault(looks_at[part.name], []).append(part)
     free: dict[tuple[tuple[Dim, ...], Any], list[tuple[int, str]]] = {}
     begun: dict[int, list[loops.Statement]] = {}
     taken: set[str] = set()
@@ -113,20 +117,24 @@ def in_freed_memory(
             continue
         first, last = lives[part.name]
         waiting = free.setdefault((part.shape, part.dtype), [])
-        usable = part.fill is None and part.name not in returned and part.name not in bound
+        usable = part.fill is None and part.name not in bound
         owner = next((pair for pair in waiting if pair[0] < first), None) if usable else None
         memory = part.name
         if owner is not None:
             waiting.remove(owner)
             memory = owner[1]
             taken.add(part.name)
-            begun.setdefault(first, []).append(loops.Rearrange(part.name, memory))
-        if part.name not in returned and part.name not in bound:
+            own = [loops.Rearrange(part.name, memory), *views.get(part.name, ())]
+            begun.setdefault(first, []).extend(own)
+        if part.name not in bound:
             waiting.append((last, memory))
     result: list[loops.Statement] = []
     for place, statement in enumerate(statements):
         result.extend(begun.get(place, ()))
-        if not (isinstance(statement, loops.Allocate) and statement.name in taken):
+        moved = isinstance(statement, loops.Slice | loops.Rearrange) and (
+            looks_at[statement.name] in taken
+        )
+        if not moved and not (isinstance(statement, loops.Allocate) and statement.name in taken):
             result.append(statement)
     return result
 

@@ -140,8 +140,8 @@ class Checkpoint(Transformed):
 def checkpoint(fun: Callable[..., Any]) -> Checkpoint:
     """Return ``fun``, whose derivative keeps only what ``fun`` reads, and computes the rest again.
 
-    The results are the same. It saves memory where ``fun`` makes large intermediate arrays, and
-    costs another run of ``fun``.
+    The results are the same. It saves memory where ``fun`` makes large intermediate arrays that
+    the derivative needs, and costs another run of ``fun``.
 
     Reference: Griewank & Walther, Evaluating Derivatives (2008), chapter 12.
     """

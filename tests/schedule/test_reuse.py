@@ -64,7 +64,28 @@ def test_memory_that_is_free_is_taken_over() -> None:
     assert lean[4:] == [loops.Rearrange("c", "a"), filled("c", "b"), filled("r", "c")]
 
 
-def test_zeros_and_results_and_what_is_looked_at_take_no_memory_over() -> None:
+def test_views_follow_the_array_that_takes_memory_over() -> None:
+    part, rows = loops.Rearrange("part", "b", (N, 1)), loops.Rearrange("rows", "part", (N,))
+    body = [
+        made("a"), made("b"), part, rows, filled("a", "x"), filled("y", "a"), filled("b", "y"),
+        filled("z", "rows"),
+    ]  # fmt: skip
+    lean = in_freed_memory(body, frozenset({"y", "z"}))
+    assert allocated(lean) == ["a"]
+    assert lean[3:] == [
+        loops.Rearrange("b", "a"), part, rows, filled("b", "y"), filled("z", "rows"),
+    ]  # fmt: skip
+
+
+def test_memory_that_a_view_still_looks_at_is_not_free() -> None:
+    body = [
+        made("a"), made("b"), loops.Rearrange("part", "a", (N, 1)), filled("a", "x"),
+        filled("y", "a"), filled("b", "y"), filled("z", "part"),
+    ]  # fmt: skip
+    assert in_freed_memory(body, frozenset({"y", "z"})) == body
+
+
+def test_zeros_and_results_take_no_memory_over() -> None:
     def lean(later: loops.Allocate, *more: Any, returned: tuple[str, ...] = ()) -> list[str]:
         body = [made("a"), later, *more, filled("a", "x"), filled("y", "a"), filled("b", "y")]
         return allocated(in_freed_memory(body, frozenset(returned)))
@@ -72,7 +93,9 @@ def test_zeros_and_results_and_what_is_looked_at_take_no_memory_over() -> None:
     assert lean(made("b")) == ["a"]
     assert lean(made("b", 0.0)) == ["a", "b"]
     assert lean(made("b"), returned=("b",)) == ["a", "b"]
-    assert lean(made("b"), loops.Rearrange("part", "a", (N, 1))) == ["a", "b"]
+    assert lean(made("b"), loops.Rearrange("part", "a", (N, 1))) == ["a"]
+    part = loops.Rearrange("part", "a", (N, 1))
+    assert lean(made("b"), part, returned=("part",)) == ["a", "b"]
 
 
 def test_a_long_chain_of_products_needs_three_arrays() -> None:

@@ -81,6 +81,35 @@ def test_the_derivative_computes_again_rather_than_keeps() -> None:
     assert len(within.graph.nodes) == len(without.graph.nodes)
 
 
+@pytest.mark.parametrize("name", ["products", "sums"])
+def test_memory_grows_with_the_blocks_alone(name: str) -> None:
+    """24 layers in blocks of 4 need the six blocks' inputs, and one block's values at a time."""
+
+    def layer(x: Any, w: Any) -> Any:
+        return np.tanh(w @ x) if name == "products" else np.cumsum(np.tanh(x * w + np.sum(x))) / 50
+
+    def four(x: Any, w: Any) -> Any:
+        for _ in range(4):
+            x = layer(x, w)
+        return x
+
+    def network(block: Any) -> Any:
+        def value(x: Any, w: Any) -> Any:
+            for _ in range(6):
+                x = block(x, w)
+            return np.sum(x**2)
+
+        return plain(value, (0, 1))
+
+    x = np.linspace(0.1, 1, 700)
+    w = 0.03 * RNG.normal(size=(700, 700)) if name == "products" else np.full(700, 0.3)
+    without, within = network(four), network(checkpoint(four))
+    for again_slope, slope in zip(within.grad(x, w), without.grad(x, w), strict=True):
+        np.testing.assert_allclose(again_slope, slope, rtol=1e-10, atol=1e-300)
+    assert stored(without) >= 2 * 24
+    assert stored(within) <= 20
+
+
 def test_a_loop_keeps_less() -> None:
     """The body's exponential and cosine are not written to arrays, only the carry is."""
 
