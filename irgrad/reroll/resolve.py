@@ -123,7 +123,7 @@ class Resolver:
             return Given(given.ordinals, given.place, indices)
         found = self._without_tape(made, indices, path, given)
         if found is None:
-            if (made < 0).any():
+            if (made < 0).any() or len(self._types(made)) > 1:
                 raise UnresolvedError
             found = Taped(made, indices)
             self.tape_reads.append(found)
@@ -182,6 +182,8 @@ class Resolver:
         source = self.owners.single(made[~first])
         if source is None or not self._is_previous(source, made, indices, path):
             return None
+        if len(self._types(made)) > 1:
+            return None
         if given is not None:
             given = Given(given.ordinals[first], given.place, outer)
         start = made[first].tobytes()
@@ -225,6 +227,12 @@ class Resolver:
             if not np.array_equal(iterations[level], expected):
                 return False
         return self.owners.is_last(source, made[later], depth)
+
+    def _types(self, made: np.ndarray) -> set[Any]:
+        """Return the types of the statements that made some records."""
+        owners = np.unique(self.owners.owner[made[made >= 0]])
+        nodes, statements = self.records.nodes, self.owners.statements
+        return {nodes[statements[owner].first].type for owner in owners}
 
     def _is_constant(self, made: np.ndarray, first: np.ndarray) -> bool:
         """Tell whether all iterations of the innermost loop read the same."""

@@ -441,3 +441,20 @@ def test_a_carry_that_shrinks_stays_unrolled() -> None:
     rolled = reroll(graph)
     found = evaluate(rolled.graph, np.linspace(0.2, 1.0, 20), *rolled.tables)
     assert found == evaluate(graph, np.linspace(0.2, 1.0, 20))
+
+
+def test_a_carry_that_is_stretched_at_first_starts_apart() -> None:
+    """What the first step reads has fewer axes than what each step hands on."""
+
+    def stretched(x: Any, m: Any) -> Any:
+        y = np.exp(m)
+        for _ in range(8):
+            y = np.sin(y * x)
+        return np.sum(y)
+
+    x, m = np.linspace(0.1, 1.0, 12).reshape(3, 4), np.linspace(-1.0, 1.0, 4)
+    graph = traced(stretched, x, m)
+    rolled = reroll(graph)
+    verify(rolled.graph)
+    found = evaluate(rolled.graph, x, m, *rolled.tables)[0]
+    assert found == pytest.approx(stretched(x, m), rel=1e-14)
