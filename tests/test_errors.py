@@ -80,6 +80,30 @@ def draws_from_generator(x):
     return np.sum(x * OUTSIDE.normal(size=3))
 
 
+def draws_about(x):
+    return np.sum(np.random.normal(x, 1.0))  # noqa: NPY002 - the call under test
+
+
+def shuffles(x):
+    return np.sum(np.random.permutation(x)[:2])  # noqa: NPY002 - the call under test
+
+
+def interpolates_a_list(x):
+    return np.interp(0.5, [0.0, 1.0], [x[0], x[1]])
+
+
+def takes_the_largest_of_a_list(x):
+    return np.max([x[0], x[1]])
+
+
+def takes_the_larger(x):
+    return max(x[0], x[1])
+
+
+def picks_distinct(x):
+    return np.sum(np.unique(x))
+
+
 def draws_in_python(x):
     return np.sum(x * random.random())
 
@@ -101,6 +125,12 @@ def draws_in_python(x):
         (adds_text, errors.UnsupportedCallError, 'x + "a"', "astype"),
         (draws_globally, errors.TracingError, "def draws_globally", "pass them in"),
         (draws_from_generator, errors.TracingError, "def draws_from_generator", "pass them in"),
+        (draws_about, errors.ConcreteValueError, "np.random.normal(x, 1.0)", "pass them in"),
+        (shuffles, errors.UnsupportedCallError, "np.random.permutation(x)", "docs/ops.md"),
+        (interpolates_a_list, errors.UnsupportedCallError, "[x[0], x[1]]", "np.stack([a, b])"),
+        (takes_the_largest_of_a_list, errors.ConcreteValueError, "np.max([", "np.stack([a, b])"),
+        (takes_the_larger, errors.ConcreteValueError, "max(x[0], x[1])", "np.maximum(a, b)"),
+        (picks_distinct, errors.UnsupportedCallError, "np.unique(x)", "compare neighbours"),
         (draws_in_python, errors.TracingError, "def draws_in_python", "pass them in"),
     ],
 )

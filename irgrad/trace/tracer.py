@@ -470,7 +470,8 @@ class Tracer(InPlaceOperators):
             raise self._refuse(
                 f"np.array(..., dtype={np.dtype(dtype)}) or a write into a plain array",
                 "leave the dtype out or use x.astype; join traced values with np.stack or "
-                "np.concatenate, or start from np.zeros_like(x)",
+                "np.concatenate, or start from np.zeros_like(x); draw random numbers outside "
+                "and pass them in",
             )
         shape = tuple(map(dims.concrete, self.type.shape))
         if int(np.prod(shape)) > _ELEMENT_LIMIT:
