@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,13 @@ class Memory:
 
     fill: Number | None = None
     adopted: Node | None = None
+
+
+def root_of(node: Node, memory: Mapping[Node, Memory]) -> Node:
+    """Return the node whose memory a node goes on writing."""
+    while node in memory and (adopted := memory[node].adopted) is not None:
+        node = adopted
+    return node
 
 
 @dataclass

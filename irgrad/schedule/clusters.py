@@ -6,13 +6,14 @@ What a unit folds along the axis is finished only after the last block; its read
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Node
+from irgrad.schedule.build import Memory, root_of
 from irgrad.schedule.products import Product
-from irgrad.schedule.units import Kernel, Routine, Unit, variable
+from irgrad.schedule.units import Kernel, Routine, Unit, is_dim, moves, variable
 
 
 @dataclass
@@ -32,24 +33,35 @@ class Cluster:
     axes: dict[Node, int] = field(default_factory=dict)
 
 
-def cluster_along(extent: Dim, units: Sequence[Unit]) -> Cluster:
-    """Return the cluster of units along an axis of ``extent``; the first choices win."""
+def cluster_along(
+    extent: Dim, units: Sequence[Unit], memory: Mapping[Node, Memory], overlapping: bool
+) -> Cluster:
+    """Return the cluster of units along an axis of ``extent``; the first choices win.
+
+    Writes into parts of an array are among them if ``overlapping``.
+    """
     cluster = Cluster(extent)
     late: set[Node] = set()
     made: dict[Node, int] = {}
     for unit in units:
         made[unit.node] = made.get(unit.node, 0) + 1
-    for unit in units:
-        reads = {read.node for read in unit.reads()}
-        alone = made[unit.node] == 1 and not (isinstance(unit, Kernel) and unit.inplace)
-        if not reads.isdisjoint(late) or (unit.node in late):
+    rest = list(reversed(units))
+    while rest:
+        unit = rest.pop()
+        needs = _needs(unit)
+        chain = [unit, *_chain(unit, rest, memory)]
+        if not needs.isdisjoint(late):
             cluster.after.append(unit)
             late.add(unit.node)
-        elif alone and _joins(cluster, unit):
+        elif overlapping and _writes_in_part(unit) and _chain_joins(cluster, chain, late):
+            cluster.inside += chain
+            late.update(one.node for one in chain)
+            del rest[len(rest) - len(chain) + 1 :]
+        elif made[unit.node] == 1 and not _writes_in_part(unit) and _joins(cluster, unit):
             cluster.inside.append(unit)
             if unit.node not in cluster.axes:
                 late.add(unit.node)
-        elif reads.isdisjoint(cluster.axes) and not _goes_on(unit, cluster, late):
+        elif needs.isdisjoint(cluster.axes):
             cluster.before.append(unit)
         else:
             cluster.after.append(unit)
@@ -57,7 +69,70 @@ def cluster_along(extent: Dim, units: Sequence[Unit]) -> Cluster:
     return cluster
 
 
-def without_bystanders(cluster: Cluster, wanted: Iterable[Node], units: Sequence[Unit]) -> None:
+def _writes_in_part(unit: Unit) -> bool:
+    return isinstance(unit, Kernel) and unit.inplace is not None
+
+
+def _writes_same(one: Unit, other: Unit, memory: Mapping[Node, Memory]) -> bool:
+    same = root_of(one.node, memory) is root_of(other.node, memory)
+    return _writes_in_part(one) and same
+
+
+def _chain(unit: Unit, rest: Sequence[Unit], memory: Mapping[Node, Memory]) -> list[Unit]:
+    """Return the units after one that go on writing into the same memory; ``rest`` is reversed."""
+    chain: list[Unit] = []
+    if _writes_in_part(unit):
+        root = root_of(unit.node, memory)
+        for other in reversed(rest):
+            if not _writes_in_part(other) or root_of(other.node, memory) is not root:
+                break
+            chain.append(other)
+    return chain
+
+
+def _chain_joins(cluster: Cluster, chain: Sequence[Unit], late: set[Node]) -> bool:
+    """Let writes into parts of an array join if they can: all of them add, or all but the first.
+
+    Blocks go upwards, so what the first sets lies beyond what the others have added to by then.
+    """
+    depths: list[int] = []
+    starts: list[int] = []
+    for unit in chain:
+        assert isinstance(unit, Kernel)
+        fits = (
+            (depth, start)
+            for depth, extent in enumerate(unit.domain)
+            if extent == cluster.extent
+            and (start := _start(unit, depth)) is not None
+            and _aligned(cluster, unit, depth)
+        )
+        depth, start = next(fits, (-1, -1))
+        if depth < 0 or (starts and unit.fold != "x + y") or not _needs(unit).isdisjoint(late):
+            return False
+        depths.append(depth)
+        starts.append(start)
+    if chain[0].fold is None and starts[0] < max(starts):  # type: ignore[union-attr]
+        return False
+    if chain[0].fold not in (None, "x + y"):  # type: ignore[union-attr]
+        return False
+    cluster.depths |= {id(unit): depth for unit, depth in zip(chain, depths, strict=True)}
+    return True
+
+
+def _start(unit: Kernel, depth: int) -> int | None:
+    """Return where on its axis a write begins that moves with the loop at ``depth`` alone."""
+    moving = [index for index in unit.write if is_dim(index) and moves(index, depth)]
+    start = moving[0] - variable(depth) if len(moving) == 1 else None
+    indirect = not all(is_dim(index) for index in unit.write)
+    return None if indirect or not isinstance(start, int) or start < 0 else start
+
+
+def without_bystanders(
+    cluster: Cluster,
+    wanted: Iterable[Node],
+    units: Sequence[Unit],
+    memory: Mapping[Node, Memory],
+) -> None:
     """Leave in a cluster what is linked to the ``wanted`` values, and before it what that needs.
 
     The rest comes after it, where its readers are.
@@ -71,6 +146,8 @@ def without_bystanders(cluster: Cluster, wanted: Iterable[Node], units: Sequence
         if id(unit) in linked:
             continue
         linked.add(id(unit))
+        if _writes_in_part(unit):
+            stack.extend(u for u in cluster.inside if _writes_same(u, unit, memory))
         stack.extend(readers.get(unit.node, ()) if unit.node in cluster.axes else ())
         stack.extend(makers[read.node] for read in unit.reads() if read.node in makers)
     needed = {node for unit in cluster.inside if id(unit) in linked for node in _needs(unit)}
@@ -94,12 +171,6 @@ def _needs(unit: Unit) -> set[Node]:
     return nodes
 
 
-def _goes_on(unit: Unit, cluster: Cluster, late: set[Node]) -> bool:
-    """Tell whether a unit writes into memory that the cluster or a later unit begins."""
-    begun = unit.inplace if isinstance(unit, Kernel) else None
-    return begun is not None and (begun in late or begun in cluster.axes)
-
-
 def _joins(cluster: Cluster, unit: Unit) -> bool:
     """Let a unit join if it can, and note how."""
     if isinstance(unit, Routine):
@@ -114,9 +185,13 @@ def _joins(cluster: Cluster, unit: Unit) -> bool:
 
 
 def _fits(cluster: Cluster, unit: Kernel, depth: int) -> bool:
+    makes_it = variable(depth) in unit.write
+    return (unit.fold is not None or makes_it) and _aligned(cluster, unit, depth)
+
+
+def _aligned(cluster: Cluster, unit: Kernel, depth: int) -> bool:
+    """Tell whether a kernel reads values of the cluster at the place it is at itself."""
     row = variable(depth)
-    if unit.fold is None and row not in unit.write:
-        return False
     return all(
         read.node not in cluster.axes
         or _index(read.indices, cluster.axes[read.node]) == row

@@ -72,8 +72,8 @@ def added_up(loop: loops.Loop) -> list[str]:
     ]
 
 
-def cut_by(blocks: loops.Blocks) -> dict[str, int]:
-    """Return for the arrays that blocks cut the axis on which they do."""
+def cut_by(blocks: loops.Blocks) -> dict[str, int] | None:
+    """Return for the arrays that blocks cut the axis on which they do; None where cuts overlap."""
     variable = dims.symbol(blocks.variable)
     axes: dict[str, int] = {}
     for part in loops.every_statement(blocks.body):
@@ -84,8 +84,12 @@ def cut_by(blocks: loops.Blocks) -> dict[str, int]:
             cuts = [(p.array, p.leading) for p in part.arguments if isinstance(p, loops.Part)]
         for array, places in cuts:
             for axis, place in enumerate(places):
-                if isinstance(place, loops.AxisSlice) and place.start == variable:
+                if not isinstance(place, loops.AxisSlice):
+                    continue
+                if place.start == variable:
                     axes[array] = axis
+                elif blocks.variable in dims.symbols(place.start):
+                    return None
     return axes
 
 

@@ -17,6 +17,7 @@ from irgrad.schedule.blocks import in_blocks
 from irgrad.schedule.build import Memory, build_units
 from irgrad.schedule.copies import copies_as_loops
 from irgrad.schedule.directions import forwards
+from irgrad.schedule.first_writes import set_first
 from irgrad.schedule.fuse import Item, Nest
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
 from irgrad.schedule.late import made_when_sized
@@ -251,8 +252,9 @@ class Lowering:
                 plain.append(self.expression(index, path, numbers))
                 continue
             if in_blocks and moves(index, 0):
-                slices.append(loops.AxisSlice(variable(0), ROWS, 1, bounded=True))
-                plain.append(index - variable(0))
+                row = _row(index)
+                slices.append(loops.AxisSlice(index - row, ROWS, 1, bounded=True))
+                plain.append(row)
                 continue
             loop, start, step = _affine(index)
             if loop is None:
@@ -301,6 +303,14 @@ def _affine(index: Dim) -> tuple[dims.Size | None, Dim, int]:
     return None, index, 0
 
 
+def _row(index: Dim) -> dims.Size:
+    """Return the loop over the rows of a block that an index moves with, besides the blocks."""
+    names = (name for name in dims.symbols(index) if name.startswith("@"))
+    return next(
+        dims.symbol(name) for name in names if name not in dims.symbols(variable(0))
+    )
+
+
 def _extent(loop: dims.Size, path: Path) -> Dim | None:
     for nest in path:
         if variable(nest.depth) == loop:
@@ -327,8 +337,8 @@ def lower_function(
     """
     numbers = graph.numbers()
     names = Names(graph, numbers, reserved)
-    units, memory = build_units(graph)
-    scheduled = schedule(graph, units, memory)
+    units, memory = set_first(*build_units(graph))
+    scheduled = schedule(graph, units, memory, overlapping=not parallel)
     items, units = scheduled.items, scheduled.units
     around = paths(items)
     places = place_values(graph, units, memory, around)

@@ -53,11 +53,16 @@ class Schedule:
     copies: dict[Node, tuple[Node, str]] = field(default_factory=dict)
 
 
-def schedule(graph: Graph, units: Sequence[Unit], memory: Mapping[Node, Memory]) -> Schedule:
-    """Return the units of a graph in nests, in blocks where those save memory along an axis."""
+def schedule(
+    graph: Graph, units: Sequence[Unit], memory: Mapping[Node, Memory], *, overlapping: bool
+) -> Schedule:
+    """Return the units of a graph in nests, in blocks where those save memory along an axis.
+
+    Blocks may write to each other's elements if ``overlapping``: threads can't share those.
+    """
     result = Schedule([], [])
     while True:
-        chosen = _best(graph, units, memory)
+        chosen = _best(graph, units, memory, overlapping)
         if chosen is None:
             result.items += fuse(units)
             result.units += units
@@ -75,7 +80,7 @@ def schedule(graph: Graph, units: Sequence[Unit], memory: Mapping[Node, Memory])
 
 
 def _best(
-    graph: Graph, units: Sequence[Unit], memory: Mapping[Node, Memory]
+    graph: Graph, units: Sequence[Unit], memory: Mapping[Node, Memory], overlapping: bool
 ) -> Cluster | None:
     """Return the cluster whose blocks save most memory, None where none saves enough."""
     extents = {
@@ -85,7 +90,7 @@ def _best(
         for extent in unit.domain
         if isinstance(extent, dims.Size)
     }
-    if not extents or all(isinstance(unit, Kernel) and len(unit.domain) < 2 for unit in units):
+    if not extents or all(_is_simple(unit) for unit in units):
         return None
     around = paths(fuse(units))
     places = place_values(graph, units, memory, around)
@@ -93,7 +98,7 @@ def _best(
     best: Cluster | None = None
     most = 0.0
     for extent in extents:
-        cluster = cluster_along(extent, units)
+        cluster = cluster_along(extent, units, memory, overlapping)
         inside = {id(unit) for unit in cluster.inside}
         saved = 0.0
         wanted = []
@@ -105,7 +110,7 @@ def _best(
             if private and not place.path and axis in place.axes:
                 saved += _elements(graph, node.array_type.shape) / _number(graph, extent)
                 wanted.append(node)
-        without_bystanders(cluster, wanted, units)
+        without_bystanders(cluster, wanted, units, memory)
         if saved * _length(saved) <= WORTHWHILE * _summed(graph, cluster):
             continue
         if saved * _number(graph, extent) > most:
@@ -125,6 +130,11 @@ def _scratch(
         for node, place in places.items()
         if place.blocked is not None
     )
+
+
+def _is_simple(unit: Unit) -> bool:
+    """Tell whether a unit goes over one axis, element by element: fusion alone keeps such short."""
+    return isinstance(unit, Kernel) and len(unit.domain) < 2 and unit.inplace is None
 
 
 def _number(graph: Graph, dim: Dim) -> int:
@@ -237,6 +247,8 @@ class _Blocked:
         depth = self.cluster.depths[id(unit)]
         touched = {unit.node, *(read.node for read in unit.reads())}
         rigid = not touched.isdisjoint(self.rigid)
+        folds_rows = not any(moves(index, depth) for index in unit.write)
+        follows = folds_rows and not rigid and not touched.isdisjoint(self.cluster.axes)
         inner: list[int] = []
         narrow: list[int] = []
         for place, extent in enumerate(unit.domain):
@@ -245,7 +257,7 @@ class _Blocked:
             axis = next((a for a, index in enumerate(unit.write) if moves(index, place)), None)
             short = _is_narrow(extent)
             if axis is None:
-                outside = place < depth and not short
+                outside = follows if short else place < depth
             elif unit.node in orders:
                 outside = not orders[unit.node][axis]
             else:
@@ -254,7 +266,6 @@ class _Blocked:
                     narrow.append(place)
             if not outside:
                 inner.append(place)
-        folds_rows = not any(moves(index, depth) for index in unit.write)
         if folds_rows and len(narrow) > 1 and not inner:  # as many sums in registers
             inner.append(min(narrow, key=lambda place: _number(self.graph, unit.domain[place])))
         return frozenset(inner)
@@ -312,15 +323,18 @@ class _Blocked:
     def _turn_inputs(self) -> None:
         """Copy the rows of a block of narrow arrays that loops over rows read again and again."""
         again: dict[Node, int] = {}
+        shifted: set[Node] = set()
         for unit in self.units:
             if isinstance(unit, Kernel):
                 for read in unit.reads():
-                    if unit.domain[1] is not ROWS and self._is_narrow(read):
+                    if not self._is_narrow(read):
+                        shifted.add(read.node)
+                    elif unit.domain[1] is not ROWS:
                         own = {s for index in read.indices for s in dims.symbols(index)}
                         others = len(unit.domain) > len(own)
                         again[read.node] = again.get(read.node, 0) + (2 if others else 1)
         for node, times in again.items():
-            if times < 2:
+            if times < 2 or node in shifted:
                 continue
             copy = self._copy(node, "columns")
             shape = node.array_type.shape
@@ -342,6 +356,7 @@ class _Blocked:
             and node not in self.copies
             and len(shape) > 1
             and not is_pure(read.indices[0])
+            and is_pure(read.indices[0] - variable(0))
             and all(_is_narrow(dim) and dim != 1 for dim in shape[1:])
             and all(is_pure(index) for index in read.indices[1:])
         )

@@ -121,9 +121,12 @@ def _shared(loop: loops.Loop, place: int, around: _Surroundings) -> loops.Share 
     scalars = _scalar_totals(loop, place, around)
     if scalars is None or _waits_for_memory(loop):
         return None
-    blocks = isinstance(loop, loops.Blocks)  # which are free as they were made
     totals = [total.name for total in scalars]
-    if not blocks and not is_free(loop, around.roots, private=private, totals=totals):
+    if isinstance(loop, loops.Blocks):
+        free = cut_by(loop) is not None
+    else:
+        free = is_free(loop, around.roots, private=private, totals=totals)
+    if not free:
         return None
     arrays = _array_totals(loop, private, around)
     if arrays is None:
@@ -204,7 +207,7 @@ def _task(
     variable = dims.symbol(loop.variable)
     start = dims.symbol(around.start)
     trips = dims.symbol(around.end) - start
-    cut = cut_by(loop) if isinstance(loop, loops.Blocks) else axes_of(loop)
+    cut = (cut_by(loop) if isinstance(loop, loops.Blocks) else axes_of(loop)) or {}
     apart = {
         array: axis
         for array, axis in cut.items()

@@ -13,7 +13,7 @@ from typing import Any
 from irgrad.ir import dims
 from irgrad.ir.dims import Shape
 from irgrad.ir.graph import Graph, Node
-from irgrad.schedule.build import Memory
+from irgrad.schedule.build import Memory, root_of
 from irgrad.schedule.fuse import Item, Nest
 from irgrad.schedule.units import VARIABLES, Kernel, Routine, Unit, is_dim, moves, variable
 
@@ -76,7 +76,7 @@ def place_values(
     for node, made_by in makers.items():
         rank = node.array_type.rank if not isinstance(node.type, tuple) else 0
         every = tuple(range(rank))
-        root = _root(node, memory)
+        root = root_of(node, memory)
         if root is not node:
             places[node] = Place((), every, False, root)
             continue
@@ -131,13 +131,6 @@ def _is_row(maker: Unit, axis: int) -> bool:
     if isinstance(maker, Routine):
         return maker.rows[2] and axis == len(maker.write)
     return moves(maker.write[axis], 0)
-
-
-def _root(node: Node, memory: Mapping[Node, Memory]) -> Node:
-    """Return the node whose memory a node goes on writing."""
-    while node in memory and (adopted := memory[node].adopted) is not None:
-        node = adopted
-    return node
 
 
 def _aliased(maker: Unit, readers: Iterable[Unit]) -> bool:

@@ -41,6 +41,16 @@ def twice(w: Any, X: Any) -> Any:
     return np.sum(np.sin(z / np.sum(z)) ** 2)
 
 
+def stencil(x: Any) -> Any:
+    """Shifted reads, whose adjoint adds to shifted parts of one array."""
+    return np.sum(np.tanh(x[2:] - 2.0 * x[1:-1] * x[:-2]) ** 2) + np.sum(x[1:] * x[:-1])
+
+
+def rows_apart(x: Any) -> Any:
+    """The same along the first of two axes."""
+    return np.sum(np.sin(x[1:] * x[:-1]))
+
+
 def values(*shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     random = np.random.default_rng(4)
     return tuple(random.normal(size=shape) for shape in shapes)
@@ -53,6 +63,9 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...], tuple[int, ...]]] = [
     (logistic, values((30,), (70, 30), (70,)), (0,)),
     (layer, values((20, 24), (24, 3), (70, 20)), (0, 1, 2)),
     (twice, values((30,), (70, 30)), (0, 1)),
+    (stencil, values((70,)), (0,)),
+    (rows_apart, values((70, 5)), (0,)),
+    (rows_apart, values((70, 30)), (0,)),
 ]
 
 
