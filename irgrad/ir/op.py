@@ -167,6 +167,8 @@ class Op:
     """Partials may be infinite or NaN where the op's own cotangent is zero (log, sqrt, divide)."""
     selects: bool = False
     """Passes on some elements of an operand and drops others, so cotangents may be masked."""
+    jumps: bool = False
+    """Takes steps: the last bit of an operand may decide on the result, as in rounding."""
 
     def __post_init__(self) -> None:
         rules = [self.partials is not None, self.pullback is not None, bool(self.nondifferentiable)]

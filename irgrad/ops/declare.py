@@ -111,6 +111,7 @@ def elementwise(
     linear: bool = False,
     unbounded: bool = False,
     selects: bool = False,
+    jumps: bool = False,
     real_only: bool = False,
     promote: Callable[[Sequence[Any]], tuple[np.dtype, ...]] | None = None,
     result: np.dtype | None = None,
@@ -166,6 +167,7 @@ def elementwise(
             linear=linear,
             unbounded=unbounded,
             selects=selects,
+            jumps=jumps,
         )
     )
     if ufunc is not None:

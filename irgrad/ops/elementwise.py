@@ -89,6 +89,7 @@ sign = elementwise(
     np.sign,
     real_only=True,
     emit="np.sign(x)",
+    jumps=True,
     partials=lambda out, x: (0.0,),
     samples=(Sample((np.array([-2.0, -0.5, 0.25, 3.0]),)),),
     convention="0 everywhere",
@@ -177,6 +178,7 @@ winning = elementwise(
     real_only=True,
     name="winning",
     emit="(1.0 if x > y else 0.5) if x >= y else 0.0",
+    jumps=True,
     promote=lambda dtypes: tuple(np.maximum.resolve_dtypes((*dtypes, None))),
     partials=lambda out, x, y: (0.0, 0.0),
     samples=(

@@ -149,6 +149,7 @@ copysign = elementwise(
 )
 heaviside = elementwise(
     np.heaviside,
+    jumps=True,
     emit="y if x == 0 else (0.0 if x < 0 else (1.0 if x > 0 else x))",
     pullback=lambda cotangent, out, x, y: (None, np.where(x == 0, cotangent, 0.0)),
     samples=(

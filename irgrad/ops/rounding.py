@@ -21,6 +21,7 @@ def _step(function: np.ufunc) -> Op:
         function,
         emit=f"np.{function.__name__}(x)",
         partials=lambda out, x: (0.0,),
+        jumps=True,
         samples=(
             Sample((np.array([-1.7, 0.2, 2.6]),)),
             Sample((np.array([-2.0, 0.0, 0.5, -0.5, 1.5]),), differentiable=False),
@@ -76,6 +77,7 @@ UFUNCS[np.floor_divide] = _floor_divide
 remainder = elementwise(
     np.remainder,
     emit="np.remainder(x, y)",
+    jumps=True,
     partials=lambda out, x, y: (1, -np.floor_divide(x, y)),
     samples=_quotient_samples(),
     convention="1 and minus the quotient, also at the jumps",
@@ -83,6 +85,7 @@ remainder = elementwise(
 fmod = elementwise(
     np.fmod,
     emit="np.fmod(x, y)",
+    jumps=True,
     partials=lambda out, x, y: (1, np.rint((out - x) / y)),
     samples=_quotient_samples(),
     convention="1 and minus the quotient, also at the jumps",

@@ -23,6 +23,7 @@ from irgrad.schedule.interface import allocations, results, sizes_and_checks
 from irgrad.schedule.late import made_when_sized
 from irgrad.schedule.names import Names
 from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
+from irgrad.schedule.reciprocals import invert_once
 from irgrad.schedule.reuse import in_freed_memory, without_copies
 from irgrad.schedule.routines import lower_routine
 from irgrad.schedule.row_blocks import schedule
@@ -338,6 +339,7 @@ def lower_function(
     numbers = graph.numbers()
     names = Names(graph, numbers, reserved)
     units, memory = set_first(*build_units(graph))
+    units, inverses = invert_once(graph, units)
     scheduled = schedule(graph, units, memory, overlapping=not parallel)
     items, units = scheduled.items, scheduled.units
     around = paths(items)
@@ -345,7 +347,7 @@ def lower_function(
     for node, wish in zip(graph.outputs, wishes, strict=True):
         place = places.get(node)
         names.prefer(place.root if place is not None else node, wish)
-    for copy, (node, purpose) in scheduled.copies.items():
+    for copy, (node, purpose) in (inverses | scheduled.copies).items():
         numbers[copy] = numbers[node]
         names.prefer(copy, f"{names.of(node)}_{purpose}")
     maker: dict[Node, Unit] = {unit.node: unit for unit in reversed(units)}

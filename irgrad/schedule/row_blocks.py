@@ -23,6 +23,7 @@ from irgrad.schedule.products import Product
 from irgrad.schedule.storage import paths, place_values
 from irgrad.schedule.units import (
     ROWS,
+    Copies,
     Kernel,
     Read,
     Routine,
@@ -50,7 +51,7 @@ class Schedule:
 
     items: list[Item]
     units: list[Unit]
-    copies: dict[Node, tuple[Node, str]] = field(default_factory=dict)
+    copies: Copies = field(default_factory=dict)
 
 
 def schedule(
@@ -182,7 +183,7 @@ class _Blocked:
     cluster: Cluster
     readers: Mapping[Node, Sequence[Unit]]
     units: list[Unit] = field(default_factory=list)
-    copies: dict[Node, tuple[Node, str]] = field(default_factory=dict)
+    copies: Copies = field(default_factory=dict)
     rigid: set[Node] = field(default_factory=set)
     """Values in the order of axes that BLAS wants."""
 

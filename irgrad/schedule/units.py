@@ -145,6 +145,9 @@ class Routine:
 
 Unit = Kernel | Routine
 
+Copies = dict[Node, tuple[Node, str]]
+"""Nodes that scheduling makes: of which node each holds the values, or what of them."""
+
 
 def is_dim(index: Any) -> bool:
     """Tell whether an index is a size polynomial, not an indirect one."""
