@@ -15,6 +15,7 @@ from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.accumulators import keep_sums_local
 from irgrad.schedule.blocks import in_blocks
 from irgrad.schedule.build import Memory, build_units
+from irgrad.schedule.columns import swept_by_columns
 from irgrad.schedule.copies import copies_as_loops
 from irgrad.schedule.directions import forwards
 from irgrad.schedule.first_writes import set_first
@@ -340,6 +341,7 @@ def lower_function(
     names = Names(graph, numbers, reserved)
     units, memory = set_first(*build_units(graph))
     units, inverses = invert_once(graph, units)
+    units, columns = swept_by_columns(units)
     scheduled = schedule(graph, units, memory, overlapping=not parallel)
     items, units = scheduled.items, scheduled.units
     around = paths(items)
@@ -347,7 +349,7 @@ def lower_function(
     for node, wish in zip(graph.outputs, wishes, strict=True):
         place = places.get(node)
         names.prefer(place.root if place is not None else node, wish)
-    for copy, (node, purpose) in (inverses | scheduled.copies).items():
+    for copy, (node, purpose) in (inverses | columns | scheduled.copies).items():
         numbers[copy] = numbers[node]
         names.prefer(copy, f"{names.of(node)}_{purpose}")
     maker: dict[Node, Unit] = {unit.node: unit for unit in reversed(units)}

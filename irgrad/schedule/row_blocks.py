@@ -32,6 +32,7 @@ from irgrad.schedule.units import (
     Unit,
     is_dim,
     moves,
+    reading,
     variable,
 )
 
@@ -345,7 +346,7 @@ class _Blocked:
             domain = (self.cluster.extent, *shape[1:], ROWS)
             self.units = [
                 Kernel(copy, domain, indices, Read(node, indices)),
-                *(_reading(unit, {node: copy}) for unit in self.units),
+                *(reading(unit, {node: copy}) for unit in self.units),
             ]
 
     def _is_narrow(self, read: Read) -> bool:
@@ -386,7 +387,7 @@ class _Blocked:
                 )
                 self.units[place:place] = [replace(unit, node=copy)]
                 renewed = {
-                    id(other): _reading(other, {unit.node: copy})
+                    id(other): reading(other, {unit.node: copy})
                     for other in self.units
                     if id(other) in changed
                 }
@@ -432,19 +433,3 @@ def _moved(term: Any, names: Mapping[str, Dim]) -> Any:
     if isinstance(term, Term):
         return replace(term, operands=tuple(_moved(o, names) for o in term.operands))
     return term
-
-
-def _reading(unit: Unit, copies: Mapping[Node, Node]) -> Unit:
-    """Return a kernel that reads copies of nodes instead of them; others stay."""
-    if not isinstance(unit, Kernel):
-        return unit
-
-    def changed(term: Any) -> Any:
-        if isinstance(term, Read):
-            indices = tuple(changed(index) for index in term.indices)
-            return Read(copies.get(term.node, term.node), indices)
-        if isinstance(term, Term):
-            return replace(term, operands=tuple(changed(operand) for operand in term.operands))
-        return term
-
-    return replace(unit, term=changed(unit.term))

@@ -14,6 +14,7 @@ from irgrad.ir import dims
 from irgrad.ir.dims import Shape
 from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.build import Memory, root_of
+from irgrad.schedule.columns import NARROW
 from irgrad.schedule.fuse import Item, Nest
 from irgrad.schedule.units import VARIABLES, Kernel, Routine, Unit, is_dim, moves, variable
 
@@ -106,10 +107,17 @@ def _place(maker: Unit, shared: Path, node: Node, readers: Sequence[Unit]) -> Pl
         axes = [axis for axis in every if axis in axes or axis >= len(maker.write)]
     elif not any(isinstance(reader, Routine) for reader in readers):
         axes.sort(key=lambda axis: _depth(maker.write[axis]))  # as the loops run that fill it
+        if axes and _is_narrow(node, axes[-1]):
+            axes.insert(0, axes.pop())  # that loop is written out, so the one around is innermost
     if blocks is None or blocks.length is None:
         return Place(shared, tuple(axes), not axes, node)
     blocked = next((axis for axis in axes if _is_row(maker, axis)), None)
     return Place(shared, tuple(axes), not axes, node, blocked, blocks.length)
+
+
+def _is_narrow(node: Node, axis: int) -> bool:
+    extent = node.array_type.shape[axis]
+    return isinstance(extent, int) and extent <= NARROW
 
 
 def _is_bound(index: Any, loops_around: int) -> bool:

@@ -8,8 +8,8 @@ reshape. Nodes that move no number (views) are no units: reads go through them t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -152,3 +152,19 @@ Copies = dict[Node, tuple[Node, str]]
 def is_dim(index: Any) -> bool:
     """Tell whether an index is a size polynomial, not an indirect one."""
     return isinstance(index, int | dims.Size)
+
+
+def reading(unit: Unit, copies: Mapping[Node, Node]) -> Unit:
+    """Return a kernel that reads copies of nodes instead of them; others stay."""
+    if not isinstance(unit, Kernel):
+        return unit
+
+    def changed(term: Any) -> Any:
+        if isinstance(term, Read):
+            indices = tuple(changed(index) for index in term.indices)
+            return Read(copies.get(term.node, term.node), indices)
+        if isinstance(term, Term):
+            return replace(term, operands=tuple(changed(operand) for operand in term.operands))
+        return term
+
+    return replace(unit, term=changed(unit.term))

@@ -33,7 +33,7 @@ def unroll(
     small = frozenset(
         part.name
         for part in statements
-        if isinstance(part, loops.Allocate) and part.shape and _is_short(part.shape[-1])
+        if isinstance(part, loops.Allocate) and any(map(_is_short, part.shape))
     )
     unrolled = _unrolled(statements, small - returned, around=None)
     scratch = _scalar_arrays(unrolled, returned)
