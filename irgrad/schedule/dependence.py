@@ -73,24 +73,30 @@ def added_up(loop: loops.Loop) -> list[str]:
 
 
 def cut_by(blocks: loops.Blocks) -> dict[str, int] | None:
-    """Return for the arrays that blocks cut the axis on which they do; None where cuts overlap."""
+    """Return for the arrays that are only ever cut by blocks the axis on which they are.
+
+    None where the parts of different blocks overlap.
+    """
     variable = dims.symbol(blocks.variable)
     axes: dict[str, int] = {}
+    whole: set[str] = set()
     for part in loops.every_statement(blocks.body):
         cuts: list[tuple[str, Sequence[Any]]] = []
         if isinstance(part, loops.Slice):
             cuts = [(part.array, part.slices)]
         elif isinstance(part, loops.Call):
             cuts = [(p.array, p.leading) for p in part.arguments if isinstance(p, loops.Part)]
+        elif not isinstance(part, loops.Loop):
+            whole.update(loops.words(part))
         for array, places in cuts:
-            for axis, place in enumerate(places):
-                if not isinstance(place, loops.AxisSlice):
-                    continue
-                if place.start == variable:
-                    axes[array] = axis
-                elif blocks.variable in dims.symbols(place.start):
-                    return None
-    return axes
+            starts = [p.start if isinstance(p, loops.AxisSlice) else 0 for p in places]
+            if variable in starts:
+                axes[array] = starts.index(variable)
+            elif any(blocks.variable in dims.symbols(start) for start in starts):
+                return None
+            else:
+                whole.add(array)
+    return {array: axis for array, axis in axes.items() if array not in whole}
 
 
 def added_in(blocks: loops.Blocks) -> dict[str, str] | None:

@@ -64,6 +64,7 @@ def network(V: Any, W: Any, X: Any) -> Any:
 
 CASES = {
     "logistic": (logistic, (numbers(5), numbers(40, 5), numbers(40))),
+    "squared": (lambda A: np.sum(np.tanh(A @ A) ** 2), (numbers(40, 40),)),
     "network": (network, (numbers(4, 7), numbers(7, 3), numbers(600, 4))),
     "wide": (logistic, (numbers(30), numbers(600, 30), numbers(600))),
     "mixture": (mixture, (numbers(20, 3), numbers(50, 3))),
