@@ -303,3 +303,15 @@ def test_a_fit_in_machine_code() -> None:
     by_scale = np.sum(a - x / scale)
     by_a = np.sum(scipy.special.digamma(a) - np.log(x / scale)) * a
     np.testing.assert_allclose(gradient, [by_a, by_scale], rtol=1e-11)
+
+
+def test_the_emitted_loop_of_a_normal_density_has_nothing_to_spare() -> None:
+    f = irgrad.compile(
+        lambda mu, s, x: np.sum(stats.norm.logpdf(x, mu, s)), argnums=(0, 1), jit=False
+    )
+    f.lower(1.0, 2.0, np.ones(20))
+    text = f.source.split("def value_and_grad")[1]
+    assert text.count("for i in range(n):") == 1
+    body = [line for line in text.splitlines() if line.startswith("        ")]
+    assert body
+    assert not any(" if " in line or "True" in line for line in body)

@@ -60,8 +60,8 @@ class Distribution(Named):
         return -np.inf, np.inf
 
     def valid(self, *shapes: Any) -> Any:
-        """Tell which parameters of shape the distribution has."""
-        return True
+        """Tell which parameters of shape the distribution has; asked where it has any."""
+        raise NotImplementedError  # pragma: no cover - abstract
 
     def read(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[list[Any], Any, Any]:
         """Return the parameters of shape, ``loc`` and ``scale`` of a call.
@@ -80,7 +80,9 @@ class Distribution(Named):
         if missing := [name for name in names if name not in given]:
             raise TypeError(f"{self.name} needs {', '.join(missing)}")
         *shapes, loc, scale = (as_array(given[name]) for name in names)
-        right = (scale > 0) & self.valid(*shapes)
+        right = scale > 0
+        if shapes:
+            right = right & self.valid(*shapes)
         if is_traced(right) or not np.all(right):
             scale = np.where(right, scale, np.nan)
         return shapes, loc, scale
