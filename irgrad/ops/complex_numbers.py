@@ -3,7 +3,7 @@
 The cotangent of a complex value is ``df/dx - i df/dy``, so rules of holomorphic functions are those
 of real ones, without conjugation; the rules here are of functions that are not holomorphic.
 
-Reference: docs/adr/0012-complex-cotangents.md; the convention is that of JAX and autograd.
+Reference: docs/adr/0014-complex-cotangents.md; the convention is that of JAX and autograd.
 """
 
 from __future__ import annotations
