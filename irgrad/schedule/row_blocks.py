@@ -276,12 +276,18 @@ class _Blocked:
         """Return which loops of each kernel stand inside that over rows, by its id."""
         found: dict[int, frozenset[int]] = {}
         wanted: dict[Node, Sequence[bool]] = {}
+        loops_of = {
+            unit.node: len(unit.domain)
+            for unit in inside
+            if isinstance(unit, Kernel) and unit.fold is None
+        }
         for unit in reversed(inside):
             if not isinstance(unit, Kernel):
                 continue
             inner = found[id(unit)] = self._inner(unit, wanted)
             for read in unit.reads():
-                if len(self.readers.get(read.node, ())) == 1:
+                once = loops_of.get(read.node) == len(unit.domain)  # in its own loops
+                if once and len(self.readers.get(read.node, ())) == 1:
                     wanted[read.node] = [
                         any(moves(index, place) for place in inner) for index in read.indices
                     ]
