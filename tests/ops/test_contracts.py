@@ -289,6 +289,34 @@ def test_single_precision_is_kept(case: Case) -> None:
         assert joint_dtypes(joint) == {np.dtype(np.float32)}
 
 
+@each(SMOOTH)
+def test_single_precision_gives_the_derivatives_of_double(case: Case) -> None:
+    """First and second order, by reverse and by forward mode, at the same float32 numbers."""
+    if isinstance(case.op.lowering, Control):
+        return  # a body is traced for its dtypes
+    narrow = [single(x) if i in case.floats else x for i, x in enumerate(case.sample.operands)]
+    wide = [np.float64(x) if i in case.floats else x for i, x in enumerate(narrow)]
+    found, dtypes = [], []
+    for operands in (narrow, wide):
+        drawn = [None if w is None else single(w) for w in weights(apply(case, operands))]
+        objective = weighted(case, drawn)
+        dtypes.append(np.asarray(objective(*operands)).dtype)
+        steps = [single(step) for step in drawn_along(operands, case.floats)]
+        derivative = directional_gradient(objective, case.floats, steps)
+        found.append(
+            [
+                *gradient(objective, operands, case.floats)[1],
+                *gradient(derivative, operands, case.floats)[1],
+                *pushed(objective, operands, case.floats, steps),
+            ]
+        )
+    assert {np.asarray(slope).dtype for slope in found[0][:-1]} == {np.dtype(np.float32)}
+    assert np.asarray(found[0][-1]).dtype == dtypes[0]  # int32 and float32 make float64
+    for mine, wanted in zip(*found, strict=True):
+        scale = 1.0 + np.max(np.abs(wanted), initial=0.0)
+        np.testing.assert_allclose(mine, wanted, rtol=0, atol=1e-3 * scale)
+
+
 @each(CASES)
 def test_memory_layout_does_not_matter(case: Case) -> None:
     operands = list(case.sample.operands)
