@@ -66,7 +66,11 @@ def _calls(op: Op) -> Iterator[tuple[str, int]]:
     named = re.fullmatch(r"(np|scipy\.special)\.[a-z]\w*", op.spellings[0] if op.spellings else "")
     if not named or not op.differentiable or not isinstance(op.lowering, Elementwise):
         return
-    operands = [np.asarray(operand) for operand in op.samples[0].operands]
+    samples = [[np.asarray(x) for x in sample.operands] for sample in op.samples]
+    real = [s for s in samples if "c" not in {x.dtype.kind for x in s}]
+    if not real or "f" not in {x.dtype.kind for x in real[0]}:
+        return
+    operands = real[0]
     slots = [
         _squeezed(float(operand.min()), float(operand.max()))
         if operand.dtype.kind == "f" else str(operand.flat[-1])
