@@ -18,7 +18,16 @@ from irgrad.ops.index import gather
 from irgrad.ops.views import strided, strided_set
 from irgrad.reroll.instances import Indices, Loop, Statement, fitted
 from irgrad.reroll.records import Records
-from irgrad.reroll.resolve import Carry, Given, Resolution, Resolver, Tape, Taped, Value
+from irgrad.reroll.resolve import (
+    Carry,
+    Given,
+    Resolution,
+    Resolver,
+    Tape,
+    Taped,
+    UnresolvedError,
+    Value,
+)
 
 
 class Scope:
@@ -165,6 +174,8 @@ class Builder:
         """Return the node that stands for what no record made, in every iteration."""
         nodes = [self.records.nodes[k].inputs[found.place] for k in found.ordinals]
         node = nodes[0]
+        if len({self.source(other) for other in nodes}) > 1:
+            raise UnresolvedError
         if found.indices and node in self.records.parts:
             base = scope.see(self.records.parts[node])
             params = self.placed(found.indices, nodes)
@@ -174,6 +185,12 @@ class Builder:
         if found.indices and node.op is constant:
             return self.constants(found.indices, [node.params["value"] for node in nodes], scope)
         return self.given(scope, node)
+
+    def source(self, node: Node) -> Any:
+        """Return what constants, or parts of one input, have in common; others are themselves."""
+        if node.op is constant:
+            return node.type
+        return self.records.parts.get(node, node)
 
     def given(self, scope: Scope, node: Node) -> Node:
         """Return a constant or an input."""

@@ -139,19 +139,18 @@ class Owners:
 
 
 def trips_around(statement: Statement, level: int) -> np.ndarray:
-    """Return how often the loop at ``level`` ran around every instance of a statement."""
+    """Return how often the loop at ``level`` ran around every instance of a statement.
+
+    A loop that was entered and did not run has no instance, so entries are found by their indices.
+    """
     loop = statement.path[level]
-    entered = np.cumsum(_enters(statement, level)) - 1
-    return loop.trips[entered]  # type: ignore[no-any-return]
-
-
-def _enters(statement: Statement, level: int) -> np.ndarray:
-    """Mark the instances with which the loop at ``level`` is entered anew."""
-    enters = np.zeros(len(statement.ordinals), bool)
-    enters[0] = True
-    for index in statement.indices[:level]:
-        enters[1:] |= index[1:] != index[:-1]
-    return enters
+    if not level:
+        return np.repeat(loop.trips, len(statement.ordinals))
+    bounds = [int(index.max()) + 1 for index in loop.indices]
+    entries = np.ravel_multi_index(loop.indices, bounds)
+    wanted = np.ravel_multi_index(statement.indices[:level], bounds)
+    result: np.ndarray = loop.trips[np.searchsorted(entries, wanted)]
+    return result
 
 
 def operand_ordinals(records: Records, statement: Statement, place: int) -> np.ndarray:

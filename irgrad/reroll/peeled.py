@@ -186,7 +186,8 @@ class _Check:
         shape = self.records.shapes[last]
         loose = self.records.loose[shape]
         known = self._columns[leaf] = [c for c, free in enumerate(loose) if not free]
-        if not self.nest.inner:
+        alike = all(self.records.shapes[k] == shape for k in leaf.term.ordinals[:3])
+        if alike and not self.nest.inner:
             first, second, third = (self.records.vectors[k] for k in leaf.term.ordinals[:3])
             carried = self._carried_columns(leaf, self.records.nodes[last], shape)
             known += [

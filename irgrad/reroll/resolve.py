@@ -80,10 +80,13 @@ class Resolver:
     def resolve_all(self, statements: Sequence[Statement], graph: Graph) -> list[Resolution | None]:
         """Resolve every operand that a record made; return how the outputs are reached."""
         ordinals = self.records.ordinals
+        shapes = np.array(self.records.shapes)
         for statement in statements:
-            # The first iteration alone may start from what no record made.
-            for place, operand in enumerate(self.records.nodes[statement.ordinals[-1]].inputs):
-                if operand in ordinals:
+            kinds = np.unique(shapes[statement.ordinals], return_index=True)[1]
+            alike = [self.records.nodes[statement.ordinals[k]] for k in kinds]
+            for place in range(len(alike[0].inputs)):
+                # A first iteration may start from what no record made.
+                if any(node.inputs[place] in ordinals for node in alike):
                     made = operand_ordinals(self.records, statement, place)
                     given = Given(statement.ordinals, place, statement.indices)
                     self.reads[statement, place] = self.resolved(

@@ -70,7 +70,7 @@ class Nest:
             else:
                 offset, *factors = part.rule
                 count = offset + sum(a * b for a, b in zip(factors, indices, strict=True))
-                if count < 0:
+                if count < 1:  # the build knows a body by its instances, so each has to run
                     return None
                 made.trips.setdefault(part, []).append(count)
                 stack.extend((iter(part.body), (*indices, q)) for q in reversed(range(count)))

@@ -244,7 +244,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
     "heat in lists": (heat_in_lists, (draws.normal(size=10) * 0.5,), 40),
     "triangular in lists": (triangular_in_lists, (square, draws.normal(size=9)), 6),
     "back substitution": (back_substitution, (square, draws.normal(size=9)), 6),
-    "cholesky in lists": (cholesky_in_lists, (np.cov(draws.normal(size=(16, 40))),), 12),
+    "cholesky in lists": (cholesky_in_lists, (np.cov(draws.normal(size=(16, 40))),), 15),
     "elimination": (elimination, (square,), 27),
     "orthogonal": (orthogonal, (square,), 16),
     "pairs": (pairs, (draws.normal(size=(9, 3)),), 14),
