@@ -206,7 +206,7 @@ class Builder:
     ) -> Node:
         """Return scalars of an array that stand at places without a rule."""
         starts = np.array([node.params["starts"] for node in nodes])
-        places = tuple([self.tabled(column, indices, scope) for column in starts.T])
+        places = tuple([self.constants(indices, column, scope) for column in starts.T])
         axes = tuple(range(len(places)))
         return scope.once(gather, (base, *places), {"axes": axes}, None)
 

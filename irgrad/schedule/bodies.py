@@ -72,8 +72,8 @@ def can_be_emitted(node: Node) -> bool:
 
 
 def _is_tabled(index: Node) -> bool:
-    """Tell whether an index stands in a table of the re-roller's own: such ones are in range."""
-    return index.op is strided and index.origin is None
+    """Tell whether an index is the re-roller's own, of a table or alone: such ones are in range."""
+    return index.op in (strided, create.constant) and index.origin is None
 
 
 def _writes_last(body: Graph, states: int) -> bool:
