@@ -45,7 +45,7 @@ def ufunc_meaning(ufunc: Any) -> Callable[..., Any] | None:
         name: str = ufunc.__name__
         loaded = sys.modules.get("scipy.special._ufuncs")
         if getattr(loaded, name, None) is ufunc:
-            meaning = UFUNCS[ufunc] = SCIPY_UFUNCS[name]
+            meaning = SCIPY_UFUNCS[name]
     return meaning
 
 
