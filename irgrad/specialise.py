@@ -35,7 +35,6 @@ from irgrad.runtime.call import (
 from irgrad.runtime.draws import Draws
 from irgrad.runtime.estimate import announce
 from irgrad.runtime.watch import Watched, watch
-from irgrad.schedule.bodies import has_loops_to_emit
 from irgrad.stages import Stages
 from irgrad.trace.elements import elements
 from irgrad.trace.origins import warn_here
@@ -225,7 +224,7 @@ def specialise(
 
 def with_loops(traced: Traced) -> Traced:
     """Return a long trace with its loops put back, and scalars without a pattern grouped."""
-    rolled = reroll(traced.graph, least=LONG, most=MANY, accepts=has_loops_to_emit)
+    rolled = reroll(traced.graph, least=LONG, most=MANY)
     if rolled.loops:
         captured = (*traced.captured, *rolled.tables)
         traced = replace(traced, graph=rolled.graph, captured=captured)

@@ -72,8 +72,9 @@ class Graph:
     def consumers(self) -> dict[Node, list[Node]]:
         """Return the nodes that read each node, in order, a reader once for each read."""
         readers: dict[Node, list[Node]] = {node: [] for node in self.nodes}
+        given = set(self.inputs)  # in a part of a graph, inputs may have operands outside it
         for node in self.nodes:
-            for operand in node.inputs:
+            for operand in () if node in given else node.inputs:
                 readers[operand].append(node)
         return readers
 

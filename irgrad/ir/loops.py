@@ -6,8 +6,8 @@ the names of sizes and loop variables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -302,6 +302,28 @@ def words(value: Any) -> Iterator[str]:
             stack.extend(part)
         elif is_dataclass(part):
             stack.extend(getattr(part, field.name) for field in fields(part))
+
+
+def placed(part: Any, values: Mapping[str, Dim]) -> Any:
+    """Return a statement, an expression or an index with symbols replaced by sizes.
+
+    A loop over one of them counts with the symbol that replaces it.
+    """
+    # Recursion as deep as the nests and expressions.
+    if isinstance(part, dims.Size):
+        return dims.substitute(part, values)
+    if isinstance(part, tuple):
+        return tuple(placed(inner, values) for inner in part)
+    if not is_dataclass(part) or isinstance(part, type):
+        return part
+    changed = {
+        field.name: placed(known, values)
+        for field in fields(part)
+        if isinstance(known := getattr(part, field.name), tuple | dims.Size) or is_dataclass(known)
+    }
+    if isinstance(part, Loop) and part.variable in values:
+        changed["variable"] = next(iter(dims.symbols(values[part.variable])))
+    return replace(part, **changed) if changed else part
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def _astype(x: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok
 
 @spelling(np.copy, method="copy")
 def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return type(a)(a.tape, a.node, a.weak) if hasattr(a, "tape") else a
+    return deepcopy(a) if hasattr(a, "tape") else a
 
 
 @spelling(np.where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from irgrad.emit.expressions import size_text
 from irgrad.errors import Location
@@ -11,7 +11,6 @@ from irgrad.group.op import program_of
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Control
 from irgrad.options import LONG
-from irgrad.schedule.bodies import can_be_emitted
 
 _SHOWN = 5
 _REPEATED = 8
@@ -58,22 +57,17 @@ def loops_found(graph: Graph, recorded: int) -> list[str]:
     ]
     if repeated:
         lines = ", ".join(f"{line} ({len(nodes)} nodes)" for line, nodes in repeated)
-        reason = _reason([node for _, nodes in repeated for node in nodes], recorded)
-        found.append(f"  written out, no regular loop: {lines}: {reason}")
+        found.append(f"  written out, no regular loop: {lines}: {_reason(recorded)}")
     return found
 
 
-def _reason(nodes: Sequence[Node], recorded: int) -> str:
+def _reason(recorded: int) -> str:
     """Return why operations that are repeated have not become a loop."""
     if recorded < LONG:
         return (
             f"of {recorded} nodes in all; loops are looked for from {LONG}, since short code is "
             "faster without"
         )
-    refused = dict.fromkeys(node.op.name for node in nodes if not can_be_emitted(node))
-    if refused:
-        names = ", ".join(refused)
-        return f"{names} can't stand in the body of an emitted loop yet; move it out of the loop"
     return "the iterations differ in their operations, or in how often inner loops run"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import InternalError, UnsupportedCallError
+from irgrad.errors import InternalError
 from irgrad.ir import dims
 from irgrad.ir import op as lowerings
 from irgrad.ir.dims import Dim, Shape
@@ -17,7 +17,7 @@ from irgrad.ops import create
 from irgrad.ops.ensure import ensure
 from irgrad.ops.index import gather
 from irgrad.ops.shape import concatenate, reshape
-from irgrad.schedule.bodies import has_loops_to_emit, is_begin
+from irgrad.schedule.bodies import is_begin
 from irgrad.schedule.products import product_unit
 from irgrad.schedule.units import (
     Kernel,
@@ -57,6 +57,8 @@ class Builder:
     readers: dict[Node, list[Node]] = field(default_factory=dict)
     checked: set[tuple[Node, Dim]] = field(default_factory=set)
     """Index arrays with the sizes of the axes they are known to fit; conditions ensured."""
+    in_place: bool = False
+    """Whether the arrays that the graph is given may be written where they stand."""
 
     def access(self, node: Node, indices: tuple[Any, ...]) -> Any:
         """Return the term for an element of ``node``, following views to what they look at."""
@@ -102,9 +104,14 @@ def domain_of(shape: Shape) -> Shape:
     return tuple(dim for dim in shape if dim != 1)
 
 
-def build_units(graph: Graph) -> tuple[list[Unit], dict[Node, Memory]]:
-    """Return the units of a graph in an order of evaluation, and where writes begin."""
-    builder = Builder(graph, readers=graph.consumers())
+def build_units(
+    graph: Graph, *, in_place: bool = False
+) -> tuple[list[Unit], dict[Node, Memory]]:
+    """Return the units of a graph in an order of evaluation, and where writes begin.
+
+    ``in_place``: writes into what the graph is given change it.
+    """
+    builder = Builder(graph, readers=graph.consumers(), in_place=in_place)
     builder.stored.update(graph.inputs)
     for node in graph.nodes:
         if node in builder.stored:
@@ -139,7 +146,9 @@ def _elementwise(builder: Builder, node: Node) -> None:
         )
     lowering = node.op.lowering
     assert isinstance(lowering, lowerings.Elementwise)
-    if node.op is create.convert:
+    if node.op is create.convert and node.inputs[0].array_type.dtype == node.array_type.dtype:
+        term = operands[0]  # a copy
+    elif node.op is create.convert:
         term = Term(_conversion(node.array_type.dtype), tuple(operands), node.array_type.dtype)
     else:
         known = [operand.value if isinstance(operand, Number) else None for operand in operands]
@@ -196,7 +205,8 @@ def _begin_write(builder: Builder, node: Node, target: Node) -> None:
     """Give a write its memory: that of its operand where nobody else needs it, else a copy."""
     alone = len(builder.readers[target]) == 1 and target not in builder.graph.outputs
     written = isinstance(target.op.lowering, lowerings.Write) or target.op is concatenate
-    if alone and written and target in builder.stored:
+    given = builder.in_place and target in builder.graph.inputs
+    if given or (alone and written and target in builder.stored):
         builder.memory[node] = Memory(adopted=target)
     elif target not in builder.stored and target.op is create.full:
         value = builder.access(target, all_indices(target.array_type.shape))
@@ -323,12 +333,6 @@ def _contraction(builder: Builder, node: Node) -> None:
 
 
 def _control(builder: Builder, node: Node) -> None:
-    if not has_loops_to_emit(Graph((), (node,), ())):
-        raise UnsupportedCallError(
-            "the body of a loop or branch has an operation that can't be emitted there yet",
-            remedy="move sorting, cumulative sums, gathers and the like out of the body",
-            location=node.origin.location() if node.origin else None,
-        )
     for operand in node.inputs:
         if not is_begin(operand) and operand.op is not create.constant:
             builder.whole(operand)

@@ -11,17 +11,9 @@ from irgrad.ir import dims, loops
 from irgrad.ir.graph import Graph, Node
 from irgrad.ops import create
 from irgrad.ops.control import branch, repeat
-from irgrad.schedule.arrays import counters, nested
-from irgrad.schedule.bodies import is_begin, overwritten
-from irgrad.schedule.loops import (
-    CHOICES,
-    Around,
-    Nest,
-    assigned,
-    homes,
-    settle_items,
-)
-from irgrad.schedule.names import Names
+from irgrad.schedule.bodies import is_begin, with_copies
+from irgrad.schedule.loops import assigned, homes, settle_items
+from irgrad.schedule.nest import CONTROL, Around, Nest, counters, nested
 
 FIRST = 16
 """Iterations that a stack has room for before it grows."""
@@ -32,26 +24,21 @@ _NOWHERE = dims.symbol("_")
 
 
 def lower_choice(
-    names: Names,
-    allocations: list[loops.Statement],
+    around: Around,
     node: Node,
     readers: Mapping[Node, Sequence[Node]],
     number: int,
     value: Callable[[Node], Any],
 ) -> list[loops.Statement]:
     """Return the statements of a ``while`` or ``branch`` that stands in no loop."""
-    nest = Nest(Around(names, allocations), number, 0, {}, set(), {})
-    nest.readers = {operand: [node] * 2 for operand in node.inputs}  # nothing is overwritten
-    for operand in node.inputs:
-        if is_begin(operand):
-            nest.values[operand] = nest.filled(operand)
-        else:
-            nest.values[operand] = value(operand)
-    CHOICES[node.op](nest, node, readers[node])
+    nest = Nest(around, number, 0, {}, set(), {})
+    nest.readers = {operand: [node] for operand in node.inputs}
+    nest.values = {operand: value(operand) for operand in node.inputs if not is_begin(operand)}
+    CONTROL[node.op](nest, node, readers[node])
     for item in readers[node]:
         if item.op is create.item:
             result = nest.values[item]
-            names.share(item, result if isinstance(result, str) else result.name)
+            around.names.share(item, result if isinstance(result, str) else result.name)
     return nest.statements
 
 
@@ -64,10 +51,10 @@ def _inside(nest: Nest, graph: Graph, given: Sequence[Any], own: Sequence[str]) 
 
 def _lower_while(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
     params = node.params
-    body: Graph = params["body"]
+    body = with_copies(params["body"], params["carries"])
     carries, count = params["carries"], params["count"]
     names = homes(nest, node, carries, 0)
-    rest = [nest.values[operand] for operand in node.inputs[carries:]]
+    rest = [nest.value(operand) for operand in node.inputs[carries:]]
     given = [
         name if inside.array_type.rank else loops.Name(name)
         for name, inside in zip(names, body.inputs, strict=False)
@@ -76,12 +63,14 @@ def _lower_while(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
     stacks: list[str] = []
     for end in body.outputs[carries:]:
         stack = nest.around.names.fresh(f"stack_{nest.number}")
-        nest.allocate(stack, end.array_type.with_shape((FIRST, *end.array_type.shape)))
+        shape = (FIRST, *map(nest.size, end.array_type.shape))
+        nest.allocate(loops.Allocate(stack, shape, end.array_type.dtype))
         stacks.append(stack)
     test = _inside(nest, params["condition"], given, names)
-    test.body(params["condition"])
+    asked = with_copies(params["condition"], 0)
+    test.body(asked)
     goes_on = nest.around.names.fresh(f"goes_on_{nest.number}")
-    (condition,) = params["condition"].outputs
+    (condition,) = asked.outputs
     inner = _inside(nest, body, given, names)
     inner.statements = [
         *test.statements, loops.Let(goes_on, test.values[condition]), loops.Leave(goes_on)
@@ -114,7 +103,7 @@ def _push(nest: Nest, stack: str, count: str, node: Node) -> None:
     value = nest.values[node]
     element = loops.Load(value, indices) if shape else value
     store = loops.Store(stack, (dims.symbol(count), *indices), element, (nest.number,))
-    nest.statements.extend(nested(nest, shape, 0, (store,)))
+    nest.statements.extend(nested(nest, shape, (store,)))
 
 
 def _lower_branch(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
@@ -130,7 +119,7 @@ def _lower_branch(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
         dtype = end.array_type.dtype
         zero = loops.Literal(np.zeros((), dtype)[()], dtype)
         nest.statements.append(loops.Let(names[-1], zero))
-    given = [nest.values[operand] for operand in node.inputs[1:]]
+    given = [nest.value(operand) for operand in node.inputs[1:]]
     for position, graph in enumerate(branches):
         relation = "x == y"
         if position == 0:
@@ -141,13 +130,8 @@ def _lower_branch(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
         test = loops.Apply(relation, (loops.Name(choice), number), np.dtype(bool))
         case = nest.around.names.fresh(f"case_{nest.number}")
         nest.statements.append(loops.Let(case, test))
+        graph = with_copies(graph, 0)
         inner = _inside(nest, graph, given, ())
-        changed = {target for inside in graph.nodes for target in overwritten(inside)}
-        for operand in (start for start in graph.inputs if start in changed):
-            copy = nest.array("copy", operand)
-            inner.statements.append(loops.Copy(copy, inner.values[operand]))
-            inner.values[operand] = copy
-            inner.changing.add(copy)
         inner.body(graph)
         for name, end in zip(names, graph.outputs, strict=True):
             value = inner.values[end]
@@ -160,5 +144,5 @@ def _lower_branch(nest: Nest, node: Node, readers: Sequence[Node]) -> None:
     settle_items(nest, names, readers)
 
 
-CHOICES[repeat] = _lower_while
-CHOICES[branch] = _lower_branch
+CONTROL[repeat] = _lower_while
+CONTROL[branch] = _lower_branch

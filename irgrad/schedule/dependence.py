@@ -274,11 +274,7 @@ def accesses_of(loop: loops.Loop) -> list[Access]:
 
 def moved(part: Any, variable: str, place: Dim) -> Any:
     """Return a statement, an expression or an index with a loop variable replaced."""
-
-    def element(array: str, indices: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-        return array, tuple(moved(index, variable, place) for index in indices)
-
-    return rewritten(part, lambda dim: dims.substitute(dim, {variable: place}), element)
+    return loops.placed(part, {variable: place})
 
 
 def rewritten(part: Any, size: Callable[[dims.Size], Dim], element: Element) -> Any:

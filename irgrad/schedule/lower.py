@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,22 +15,26 @@ from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.accumulators import keep_sums_local
 from irgrad.schedule.blocks import in_blocks
 from irgrad.schedule.build import Memory, build_units
+from irgrad.schedule.carried import in_place
 from irgrad.schedule.columns import swept_by_columns
 from irgrad.schedule.copies import copies_as_loops
 from irgrad.schedule.directions import forwards
 from irgrad.schedule.first_writes import set_first
-from irgrad.schedule.fuse import Item, Nest
+from irgrad.schedule.fuse import Item, Nest, fuse
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
+from irgrad.schedule.invariants import before_loops
 from irgrad.schedule.late import made_when_sized
 from irgrad.schedule.names import Names
+from irgrad.schedule.nest import Around, Stretch
 from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
 from irgrad.schedule.reciprocals import invert_once
 from irgrad.schedule.reuse import in_freed_memory, without_copies
 from irgrad.schedule.routines import lower_routine
-from irgrad.schedule.row_blocks import schedule
+from irgrad.schedule.row_blocks import Schedule, schedule
 from irgrad.schedule.rows import through_rows
 from irgrad.schedule.share import share
 from irgrad.schedule.storage import Path, Place, paths, place_values
+from irgrad.schedule.stretches import stretch_graph, wanted_values
 from irgrad.schedule.tidy import tidy
 from irgrad.schedule.units import (
     ROWS,
@@ -70,6 +74,48 @@ class Lowering:
     inlined: dict[Node, tuple[loops.Expression, tuple[int, ...]]] = field(default_factory=dict)
     at_hand: dict[Node, loops.Name] = field(default_factory=dict)
     kernels: dict[str, str] = field(default_factory=dict)
+
+    def shared(self) -> Around:
+        """Return what the bodies of loops share with this function."""
+        return Around(self.names, self.allocations, self.stretch)
+
+    def stretch(
+        self,
+        nodes: Iterable[Node],
+        wanted: Sequence[Node],
+        known: Mapping[Node, Any],
+        number: int,
+    ) -> Stretch:
+        """Lower work on arrays in the body of a loop, which is fused as that of a function is."""
+        graph = stretch_graph(nodes, wanted, known, self.graph)
+        numbers = dict.fromkeys(graph.nodes, number)
+        names = self.names.within(numbers)
+        units, memory = build_units(graph, in_place=True)
+        scheduled = Schedule(fuse(units), units)
+        lowering = _prepared(graph, names, numbers, scheduled, memory, self.kernels)
+        for node in graph.inputs:
+            value = known[node]
+            if isinstance(value, str):
+                names.share(node, value)
+            else:
+                lowering.inlined[node] = (value, ())
+                if isinstance(value, loops.Name):
+                    names.share(node, value.name)
+        statements = lowering.body(scheduled.items, 0)
+        ends, copies = wanted_values(lowering, wanted)
+        made = [*allocations(lowering, units), *lowering.allocations]
+        fills = [
+            loops.Fill(part.name, part.fill, part.dtype)
+            for part in made
+            if isinstance(part, loops.Allocate) and part.fill is not None
+        ]
+        empty = [replace(part, fill=None) for part in made if isinstance(part, loops.Allocate)]
+        return Stretch([*lowering.looked_at(), *fills, *statements, *copies], empty, ends)
+
+    def looked_at(self) -> list[loops.Statement]:
+        """Return the arrays that are others in another shape, and the views of parts."""
+        views = [loops.Slice(view, key[0], key[1]) for key, view in self.views.items()]
+        return [*self.aliases, *views]
 
     def body(self, items: Sequence[Item], depth: int) -> list[loops.Statement]:
         """Return the statements of the items inside ``depth`` loops."""
@@ -248,34 +294,32 @@ class Lowering:
         in_blocks = bool(path) and path[0].length is not None
         slices: list[loops.AxisSlice | None] = []
         plain: list[Any] = []
-        for index, dim in zip(indices, shape, strict=True):
+        for axis, (index, dim) in enumerate(zip(indices, shape, strict=True)):
+            slices.append(None)
             if not is_dim(index):
-                slices.append(None)
                 plain.append(self.expression(index, path, numbers))
                 continue
             if in_blocks and moves(index, 0):
                 row = _row(index)
-                slices.append(loops.AxisSlice(index - row, ROWS, 1, bounded=True))
+                slices[axis] = loops.AxisSlice(index - row, ROWS, 1, bounded=True)
                 plain.append(row)
                 continue
             loop, start, step = _affine(index)
+            leads = all(part is not None and part.step == 0 for part in slices[:axis])
             if loop is None:
-                if isinstance(index, int) and index >= 0:
-                    slices.append(None)
-                    plain.append(index)
+                if leads and not (isinstance(index, int) and index >= 0):
+                    slices[axis] = loops.AxisSlice(index, 1, 0)
                 else:
-                    slices.append(loops.AxisSlice(index, 1, 0))
-                continue
-            if start == 0 and step == 1:
-                slices.append(None)
+                    plain.append(index)
+            elif (start == 0 and step == 1) or not leads or axis + 1 < len(shape):
+                plain.append(index)  # a view would not be contiguous
             elif any(name.startswith("@") for name in dims.symbols(start)):
-                slices.append(None)  # it moves with several loops, as in overlapping windows
-                plain.append(index)
-                continue
+                plain.append(index)  # it moves with several loops, as in overlapping windows
             else:
                 extent = _extent(loop, path) if path else None
-                slices.append(loops.AxisSlice(start, extent if extent is not None else dim, step))
-            plain.append(loop)
+                size = extent if extent is not None else dim
+                slices[axis] = loops.AxisSlice(start, size, step)
+                plain.append(loop)
         if all(part is None for part in slices):
             return array, tuple(plain)
         if not plain:  # one fixed element: no view of it is needed
@@ -324,6 +368,23 @@ def _variable_name(depth: int) -> str:
     return next(iter(dims.symbols(variable(depth))))
 
 
+def _prepared(
+    graph: Graph,
+    names: Names,
+    numbers: Mapping[Node, int],
+    scheduled: Schedule,
+    memory: Mapping[Node, Memory],
+    kernels: dict[str, str],
+) -> Lowering:
+    """Return what lowering a schedule needs: where each value lives, and how it is read."""
+    units = scheduled.units
+    around = paths(scheduled.items)
+    places = place_values(graph, units, memory, around)
+    maker: dict[Node, Unit] = {unit.node: unit for unit in reversed(units)}
+    reading = read_values(units, around, maker)
+    return Lowering(graph, names, numbers, places, memory, around, reading, maker, kernels=kernels)
+
+
 def lower_function(
     graph: Graph,
     name: str,
@@ -343,23 +404,18 @@ def lower_function(
     units, inverses = invert_once(graph, units)
     units, columns = swept_by_columns(units)
     scheduled = schedule(graph, units, memory, overlapping=not parallel)
-    items, units = scheduled.items, scheduled.units
-    around = paths(items)
-    places = place_values(graph, units, memory, around)
-    for node, wish in zip(graph.outputs, wishes, strict=True):
-        place = places.get(node)
-        names.prefer(place.root if place is not None else node, wish)
-    for copy, (node, purpose) in (inverses | columns | scheduled.copies).items():
+    copies = inverses | columns | scheduled.copies
+    for copy, (node, _) in copies.items():
         numbers[copy] = numbers[node]
+    lowering = _prepared(graph, names, numbers, scheduled, memory, {})
+    for node, wish in zip(graph.outputs, wishes, strict=True):
+        place = lowering.places.get(node)
+        names.prefer(place.root if place is not None else node, wish)
+    for copy, (node, purpose) in copies.items():
         names.prefer(copy, f"{names.of(node)}_{purpose}")
-    maker: dict[Node, Unit] = {unit.node: unit for unit in reversed(units)}
-    lowering = Lowering(
-        graph, names, numbers, places, memory, around, read_values(units, around, maker), maker
-    )
-    statements = lowering.body(items, 0)
+    statements = lowering.body(scheduled.items, 0)
     returned_values, extra = results(lowering, wishes)
-    head = [*allocations(lowering, units), *lowering.allocations, *lowering.aliases]
-    head += [loops.Slice(view, key[0], key[1]) for key, view in lowering.views.items()]
+    head = [*allocations(lowering, scheduled.units), *lowering.allocations, *lowering.looked_at()]
     sizes, checks = sizes_and_checks(graph, names)
     arguments = tuple(
         loops.Argument(names.of(node), node.array_type.dtype, node.array_type.shape)
@@ -367,7 +423,8 @@ def lower_function(
     )
     returned = frozenset(result.name for result in returned_values)
     everything = made_when_sized([*head, *statements, *extra])
-    lean = without_copies(unroll(everything, returned), returned)
+    lean = without_copies(unroll(everything, returned, names.fresh), returned)
+    lean = before_loops(in_place(lean, returned))
     if parallel:
         shapes = {argument.name: argument.shape for argument in arguments}
         lean = share(lean, shapes, [size.name for size in sizes], names, name)

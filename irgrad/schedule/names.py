@@ -6,6 +6,7 @@ import builtins
 import keyword
 import re
 from collections.abc import Mapping
+from copy import copy
 
 from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.units import VARIABLES
@@ -38,6 +39,8 @@ class Names:
     def __init__(self, graph: Graph, numbers: Mapping[Node, int], reserved: frozenset[str]) -> None:
         self._numbers = numbers
         self._names: dict[Node, str] = {}
+        self._parts: dict[tuple[Node, int], str] = {}
+        self._locals: dict[Node, str] = {}
         self._taken: set[str] = set(reserved) | _OURS
         for symbol in graph.hints:
             self._taken.add(symbol)
@@ -45,6 +48,13 @@ class Names:
             wished = node.params["name"]
             usable = is_safe(wished) and wished not in self._taken
             self._names[node] = self.fresh(wished if usable else f"argument_{position}")
+
+    def within(self, numbers: Mapping[Node, int]) -> Names:
+        """Return the names of a graph inside this one: its own nodes, and no name that is taken."""
+        inner = copy(self)
+        inner._numbers, inner._names, inner._parts = numbers, {}, {}
+        inner._locals = {}
+        return inner
 
     def fresh(self, wished: str) -> str:
         """Return ``wished``, or it with a number where it is taken."""
@@ -72,8 +82,17 @@ class Names:
 
     def local(self, node: Node) -> str:
         """Return the name of the element of a node's array that a loop body works on."""
-        rank = max(node.array_type.rank, 1)
-        return f"{self.of(node)}_{''.join(VARIABLES[:rank])}"
+        if node not in self._locals:
+            rank = max(node.array_type.rank, 1)
+            self._locals[node] = self.fresh(f"{self.of(node)}_{''.join(VARIABLES[:rank])}")
+        return self._locals[node]
+
+    def part(self, node: Node, position: int) -> str:
+        """Return the name of one of the several values of a node."""
+        key = (node, position)
+        if key not in self._parts:
+            self._parts[key] = self.fresh(f"{self.of(node)}_{position}")
+        return self._parts[key]
 
     def view(self, array: str) -> str:
         """Return a name for a view of an array."""

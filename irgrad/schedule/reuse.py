@@ -25,7 +25,7 @@ def without_copies(
     The copy keeps the name of its source, unless it is returned.
     """
     made = {part.name: part for part in statements if isinstance(part, loops.Allocate)}
-    looks_at = _looks_at(statements)
+    looks_at = arrays_behind(statements)
     lives = _lives(statements, looks_at)
     names: dict[str, str] = {}
     dropped: set[int] = set()
@@ -50,7 +50,7 @@ def without_copies(
         if place not in dropped and id(part) not in dropped
     ]
     final = _final(names, returned)
-    return [_renamed(part, final) for part in kept] if final else kept
+    return [renamed(part, final) for part in kept] if final else kept
 
 
 def _named(name: str, names: Mapping[str, str], returned: frozenset[str]) -> str:
@@ -98,7 +98,7 @@ def in_freed_memory(
 
     Views of such an array follow it. Arrays that grow keep theirs, and so do results.
     """
-    looks_at = _looks_at(statements)
+    looks_at = arrays_behind(statements)
     lives = _lives(statements, looks_at)
     bound = {looks_at.get(name, name) for name in returned}
     for part in loops.every_statement(statements):
@@ -144,7 +144,7 @@ def _is_large(shape: Sequence[Dim]) -> bool:
     return bool(shape) and (not isinstance(size, int) or size >= LEAST)
 
 
-def _looks_at(statements: Sequence[loops.Statement]) -> dict[str, str]:
+def arrays_behind(statements: Sequence[loops.Statement]) -> dict[str, str]:
     """Return the array behind each view."""
     looks_at: dict[str, str] = {}
     for part in loops.every_statement(statements):
@@ -167,15 +167,15 @@ def _lives(
     return lives
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+def renamed(value: Any, names: Mapping[str, str]) -> Any:
     """Return a statement with arrays called by other names; recursion as deep as the nests."""
     if isinstance(value, str):
         return names.get(value, value)
     if isinstance(value, tuple):
-        return tuple(_renamed(part, names) for part in value)
+        return tuple(renamed(part, names) for part in value)
     if is_dataclass(value) and not isinstance(value, type):
         changed = {
-            field.name: _renamed(getattr(value, field.name), names)
+            field.name: renamed(getattr(value, field.name), names)
             for field in fields(value)
             if isinstance(getattr(value, field.name), str | tuple) or is_dataclass(
                 getattr(value, field.name)
@@ -185,4 +185,4 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return value
 
 
-__all__ = ["in_freed_memory", "without_copies"]
+__all__ = ["arrays_behind", "in_freed_memory", "renamed", "without_copies"]

@@ -16,6 +16,7 @@ from irgrad.ops.create import constant
 from irgrad.schedule.choices import lower_choice
 from irgrad.schedule.loops import lower_loop
 from irgrad.schedule.names import Names
+from irgrad.schedule.nest import Around
 from irgrad.schedule.storage import Place
 from irgrad.schedule.units import ROWS, Routine, variable
 
@@ -44,6 +45,9 @@ class Context(Protocol):
     kernels: dict[str, str]
     aliases: list[loops.Statement]
     allocations: list[loops.Statement]
+
+    def shared(self) -> Around:
+        """Return what the bodies of loops share with this function."""
 
 
 def lower_routine(context: Context, routine: Routine) -> list[loops.Statement]:
@@ -164,7 +168,7 @@ def _opaque(context: Context, routine: Routine) -> list[loops.Statement]:
     types = node.type if isinstance(node.type, tuple) else (node.type,)
     for position, type in enumerate(types):
         several = isinstance(node.type, tuple)
-        name = f"{context.names.of(node)}_{position}" if several else context.names.of(node)
+        name = context.names.part(node, position) if several else context.names.of(node)
         if type.rank == 0 and not several:
             box = context.names.fresh(f"{name}_box")
             context.allocations.append(loops.Allocate(box, (1,), type.dtype))
@@ -185,7 +189,7 @@ def _opaque(context: Context, routine: Routine) -> list[loops.Statement]:
 
 
 def _item(context: Context, routine: Routine) -> list[loops.Statement]:
-    source = f"{context.names.of(routine.operands[0])}_{routine.detail}"
+    source = context.names.part(routine.operands[0], routine.detail)
     node = routine.node
     name = context.names.of(node)
     if node.array_type.rank == 0:
@@ -205,12 +209,9 @@ def _control(context: Context, routine: Routine) -> list[loops.Statement]:
 
     if node.op is not loop:
         number = context.numbers[node]
-        return lower_choice(
-            context.names, context.allocations, node, routine.detail, number, value
-        )
+        return lower_choice(context.shared(), node, routine.detail, number, value)
     return lower_loop(
-        context.names,
-        context.allocations,
+        context.shared(),
         node,
         routine.detail,
         context.numbers[node],

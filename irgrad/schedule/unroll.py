@@ -6,7 +6,7 @@ the scratch between its short loops lives in memory. Written out, it lives in re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,19 +23,21 @@ REGISTERS = 16
 
 
 def unroll(
-    statements: Sequence[loops.Statement], returned: frozenset[str]
+    statements: Sequence[loops.Statement],
+    returned: frozenset[str],
+    fresh: Callable[[str], str],
 ) -> list[loops.Statement]:
     """Return the statements with short innermost loops written out.
 
     Scratch arrays whose every index is then a number become local variables; ``returned`` names
-    the arrays that must stay.
+    the arrays that must stay; ``fresh`` makes names.
     """
     small = frozenset(
         part.name
         for part in statements
         if isinstance(part, loops.Allocate) and any(map(_is_short, part.shape))
     )
-    unrolled = _unrolled(statements, small - returned, around=None)
+    unrolled = _unrolled(statements, small - returned, fresh, around=None)
     scratch = _scalar_arrays(unrolled, returned)
     if not scratch:
         return unrolled
@@ -47,21 +49,24 @@ def _is_short(extent: dims.Dim) -> bool:
 
 
 def _unrolled(
-    statements: Sequence[loops.Statement], small: frozenset[str], around: str | None
+    statements: Sequence[loops.Statement],
+    small: frozenset[str],
+    fresh: Callable[[str], str],
+    around: str | None,
 ) -> list[loops.Statement]:
     result: list[loops.Statement] = []
     for statement in statements:
         if not isinstance(statement, loops.Loop):
             result.append(statement)
             continue
-        body = _unrolled(statement.body, small, statement.variable)
+        body = _unrolled(statement.body, small, fresh, statement.variable)
         extent = statement.extent
         if not body or extent == 0:
             continue
         short = isinstance(extent, int) and extent <= LONGEST and len(body) * extent <= WIDEST
         if around and ((short and _gains(body, small)) or _sums_in_registers(statement, around)):
             assert isinstance(extent, int)
-            result.extend(_written_out(statement.variable, extent, body))
+            result.extend(_written_out(statement.variable, extent, body, fresh))
         else:
             result.append(replace(statement, body=tuple(body)))
     return result
@@ -107,11 +112,14 @@ def _gains(body: Sequence[loops.Statement], small: frozenset[str]) -> bool:
 
 
 def _written_out(
-    variable: str, extent: int, body: Sequence[loops.Statement]
+    variable: str,
+    extent: int,
+    body: Sequence[loops.Statement],
+    fresh: Callable[[str], str],
 ) -> Iterator[loops.Statement]:
     names = [part.name for part in body if isinstance(part, loops.Let)]
     for number in range(extent):
-        renamed = {name: loops.Name(f"{name}_{number}") for name in names}
+        renamed = {name: loops.Name(fresh(f"{name}_{number}")) for name in names}
         for part in body:
             yield _mapped(part, variable, number, renamed)
 

@@ -27,6 +27,9 @@ from irgrad.ir.op import Control, Elementwise, Op
 from irgrad.ir.origin import Origin
 from irgrad.ops.create import constant, full, size
 from irgrad.simplify.clean import COMMUTATIVE, identity, live_uses, reads_first, without_dead
+from irgrad.simplify.gathers import gathered
+from irgrad.simplify.lean import lean
+from irgrad.simplify.pulled import pulled
 from irgrad.simplify.unread import without_unread
 
 Rule = Callable[["Build", Node], Node | None]
@@ -242,12 +245,18 @@ class Bodies:
 
     def settled(self, graph: Graph) -> Graph:
         """Return ``graph`` after as many passes as it takes."""
-        graph = without_unread(graph)
+        graph = self._rewritten(without_unread(graph))
+        leaner = pulled(lean(graph))
+        if leaner is not graph:
+            graph = self._rewritten(leaner)
+        return reads_first(graph)
+
+    def _rewritten(self, graph: Graph) -> Graph:
         for _ in range(_MOST_PASSES):
             graph, again = rewritten(graph, self)
             if not again:
                 break
-        return reads_first(graph)
+        return graph
 
     def simplified(self, node: Node) -> Node:
         """Return ``node`` with the graphs among its params simplified."""
@@ -260,7 +269,7 @@ class Bodies:
         if isinstance(value, Graph):
             body = self._known.get(value)
             if body is None:
-                body = self._known[value] = self.settled(value)
+                body = self._known[value] = reads_first(gathered(self.settled(value)))
                 self._known[body] = body
             return body
         if isinstance(value, tuple) and any(isinstance(item, Graph) for item in value):

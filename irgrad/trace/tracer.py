@@ -42,17 +42,15 @@ PythonType = type
 class Trace:
     """A graph under construction.
 
-    ``assumptions`` answer questions about sizes; ``origin`` fixes the origin of the nodes being
-    made (a pass sets it), otherwise the user's line is looked up.
+    ``assumptions`` answer questions about sizes; ``origin`` is that of new nodes, if known.
     """
 
     def __init__(self, assumptions: dims.Assumptions) -> None:
         self.assumptions = assumptions
         self.nodes: list[Node] = []
         self.inputs: list[Node] = []
-        self.captures = Captures(self)
+        self.captures, self.open = Captures(self), True
         self.origin: Origin | None = None
-        self.open = True
         self.depth = 0
         """How many loops this trace is the body of."""
         self.inner: Trace | None = None
@@ -493,7 +491,10 @@ class Tracer(InPlaceOperators):
         return [row.tolist() for row in self] if self.ndim else self
 
     def __deepcopy__(self, memo: Any) -> Tracer:
-        return Tracer(self.tape, self.node, self.weak)
+        trace = self.tape
+        while trace.inner is not None:
+            trace = trace.inner  # the body of a loop may write into its own copy
+        return Tracer(trace, as_node(trace, self), self.weak)
 
     def __repr__(self) -> str:
         return f"<traced {self._node.type} from {self._node.op.name}>"

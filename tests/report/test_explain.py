@@ -70,7 +70,7 @@ def test_explain_says_why_a_long_trace_is_written_out() -> None:
 
     f = irgrad.compile(sorting, jit=False)
     f(np.linspace(0.0, 1.0, 8))
-    assert "argsort, gather can't stand in the body of an emitted loop" in f.explain()
+    assert "no regular loop" not in f.explain()
     g = irgrad.compile(shrinking, jit=False)
     g(0.5)
     (line,) = (line for line in g.explain().splitlines() if "no regular loop" in line)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import UnsupportedCallError
 from tests.test_control import CASES, XS, W, chosen, differences, switched, until_small
 
 each = pytest.mark.parametrize("function", CASES, ids=lambda f: f.__name__)
@@ -47,14 +46,6 @@ def test_a_stack_grows_past_its_first_room() -> None:
     x, n = 0.3, 100.0
     _, gradient = compiled.value_and_grad(x, n)
     np.testing.assert_allclose(gradient, differences(many, (x, n), 0), rtol=1e-7)
-
-
-def test_what_a_body_cannot_hold_yet_says_so() -> None:
-    def sorting(x: Any) -> Any:
-        return irgrad.fori_loop(0, 3, lambda i, v: np.sort(v) * 0.5, x)
-
-    with pytest.raises(UnsupportedCallError, match="body of a loop"):
-        irgrad.compile(lambda x: np.sum(sorting(x)), jit=False)(np.arange(5.0))
 
 
 def test_a_loop_inside_begins_anew_in_every_iteration() -> None:
