@@ -84,6 +84,16 @@ def test_right_sides_in_containers_and_numbers() -> None:
     assert slope == pytest.approx(-7.0 / 4.0)
 
 
+def test_a_batch_of_systems() -> None:
+    matrices, rights = RANDOM.normal(size=(3, 4, 4)), RANDOM.normal(size=(3, 4))
+
+    def mapped(solve: Any) -> Any:
+        gradient = irgrad.vmap(irgrad.grad(lambda a, b: np.sum(np.sin(solve(a, b))), argnums=0))
+        return irgrad.compile(gradient, argnums=(), jit=False)(matrices, rights)
+
+    assert np.allclose(mapped(gmres), mapped(np.linalg.solve), rtol=1e-9, atol=1e-11)
+
+
 def test_called_on_arrays_they_compile_themselves() -> None:
     assert np.allclose(cg(positive(MATRIX), RIGHT), np.linalg.solve(positive(MATRIX), RIGHT))
 

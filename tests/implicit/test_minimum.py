@@ -12,6 +12,7 @@ from irgrad.implicit import minimize
 from irgrad.testing import check_grads
 
 START = np.array([0.3, -0.2, 0.5])
+WEIGHTS = np.array([1.0, 2.0, 3.0])
 
 
 def objective(x: Any, a: Any) -> Any:
@@ -19,14 +20,26 @@ def objective(x: Any, a: Any) -> Any:
     return np.sum(np.exp(a * x) - x) + 0.5 * np.sum(x) ** 2 + np.sum(x**4)
 
 
-def test_derivatives_agree_with_differences_in_every_mode() -> None:
+@pytest.mark.parametrize("linear", ["dense", "iterative"])
+def test_derivatives_agree_with_differences_in_every_mode(linear: str) -> None:
+    def of_minimum(a: Any) -> Any:
+        found = minimize(objective, START, (a,), linear=linear)
+        return np.sum(WEIGHTS * found) ** 2
+
+    check_grads(of_minimum, (np.array([0.7, 1.1, 1.6]),), order=1)
+
+
+def test_second_derivatives_agree_with_differences_in_every_mode() -> None:
     check_grads(lambda a: minimize(objective, 0.3, (a,)), (1.2,))
 
 
 def test_the_minimum_is_that_of_scipy() -> None:
-    expected = scipy.optimize.minimize_scalar(lambda x: objective(x, 0.7)).x
-    found = irgrad.compile(lambda a: minimize(objective, 0.3, (a,)), argnums=(), jit=False)
-    assert found(0.7) == pytest.approx(expected, rel=1e-6)
+    a = np.array([0.7, 1.1, 1.6])
+    expected = scipy.optimize.minimize(objective, START, (a,), tol=1e-12).x
+    found = irgrad.compile(lambda a: minimize(objective, START, (a,)), argnums=(), jit=False)
+    assert np.allclose(found(a), expected, rtol=1e-5)
+    slope = irgrad.compile(objective, jit=False).grad(found(a), a)
+    assert np.max(np.abs(slope)) < 1e-13
 
 
 def test_a_path_through_a_saddle_leads_to_a_minimum() -> None:

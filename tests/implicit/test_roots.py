@@ -25,6 +25,24 @@ def crossing(slope: Any) -> Any:
     return brentq(lambda x: np.cos(x) - slope * x, 0.0, 2.0)
 
 
+def system(a: Any, linear: str) -> Any:
+    """Return a number made of the solution of three equations in a dict."""
+
+    def equations(at: Any) -> Any:
+        return {"u": at["u"] ** 2 + at["v"][0] - a, "v": at["v"] ** 3 - at["u"] + at["v"][::-1]}
+
+    found = root(equations, {"u": 1.0, "v": np.ones(2)}, linear=linear)
+    return found["u"] * found["v"][0] + found["v"][1]
+
+
+@pytest.mark.parametrize("linear", ["dense", "iterative"])
+def test_a_system_agrees_with_differences(linear: str) -> None:
+    compiled = irgrad.compile(lambda a: system(a, linear), jit=False)
+    step = 1e-5
+    slope = (compiled(3.0 + step) - compiled(3.0 - step)) / (2 * step)
+    assert compiled.grad(3.0) == pytest.approx(slope, rel=1e-8)
+
+
 def test_root_by_its_formula_to_third_order() -> None:
     derivative: Any = cube_root
     for order, expected in enumerate((2.0, 1 / 12, -1 / 144, 5 / 3456)):

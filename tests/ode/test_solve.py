@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.integrate
+import scipy.linalg
 
 import irgrad
 from irgrad.errors import ArgumentError, ConvergenceError, ShapeError
@@ -106,6 +107,25 @@ def test_a_path_in_containers_agrees_with_differences(adjoint: str) -> None:
         return np.sum((path["prey"] - 1) ** 2) + np.sum(path["hunters"][1:] * path["prey"][:-1])
 
     check_grads(distance, ((1.2, 0.9, 1.5, 1.1), (1.0, 0.7)), order=1, rtol=3e-5)
+
+
+@pytest.mark.parametrize("adjoint", ADJOINTS)
+def test_arrays_as_state_and_rates(adjoint: str) -> None:
+    def linear(matrix: Any, y0: Any) -> Any:
+        return solve_ivp(lambda t, y: matrix @ y, (0.0, 1.5), y0, adjoint=adjoint, **TIGHT)
+
+    matrix, y0 = np.array([[-0.5, 1.0], [-1.0, -0.2]]), np.array([1.0, 2.0])
+    value, (by_matrix, by_y0) = irgrad.compile(
+        lambda a, y: np.sum(linear(a, y)), argnums=(0, 1), jit=False
+    ).value_and_grad(matrix, y0)
+    flow = scipy.linalg.expm(1.5 * matrix)
+    assert value == pytest.approx(np.sum(flow @ y0), rel=1e-8)
+    assert np.allclose(by_y0, np.sum(flow, axis=0), rtol=1e-7)
+    for place in np.ndindex(2, 2):
+        unit = np.zeros((2, 2))
+        unit[place] = 1.5
+        turned = scipy.linalg.expm_frechet(1.5 * matrix, unit, compute_expm=False)
+        assert by_matrix[place] == pytest.approx(np.sum(turned @ y0), rel=1e-6)
 
 
 def test_backwards_in_time() -> None:
