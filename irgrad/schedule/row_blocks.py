@@ -363,6 +363,7 @@ class _Blocked:
             node not in self.cluster.axes
             and node not in self.copies
             and len(shape) > 1
+            and is_dim(read.indices[0])
             and not is_pure(read.indices[0])
             and is_pure(read.indices[0] - variable(0))
             and all(_is_narrow(dim) and dim != 1 for dim in shape[1:])

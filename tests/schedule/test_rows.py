@@ -1,5 +1,7 @@
 """Innermost loops of many trips go through views of rows."""
 
+from typing import Any
+
 import numpy as np
 
 import irgrad
@@ -42,3 +44,14 @@ def test_machine_code_agrees_with_the_emitted_python():
     np.testing.assert_allclose(fast[0], plain[0], rtol=1e-13)
     for got, expected in zip(fast[1], plain[1], strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_rows_picked_by_an_index_array_are_written_and_read() -> None:
+    def function(shift: Any, x: Any) -> Any:
+        rows = x * 1.0
+        rows[[0, 2, 0]] = rows[1] + shift
+        return np.sum(rows * np.cos(np.arange(80).reshape(4, 20))) + np.sum(x)
+
+    x = np.linspace(0.0, 1.0, 80).reshape(4, 20)
+    value, _ = irgrad.compile(function, argnums=(0, 1), jit=False).value_and_grad(0.5, x)
+    np.testing.assert_allclose(value, function(0.5, x), rtol=1e-13)
