@@ -68,8 +68,12 @@ has no place in the registry of ops that are emitted.
 """
 
 
+def _again(x: Any, cotangent: Any, *, number: int) -> Any:
+    return np.positive(np.broadcast_to(x, np.broadcast_shapes(np.shape(x), np.shape(cotangent))))
+
+
 again = elementwise(
-    lambda x, cotangent, *, number: np.positive(x),
+    _again,
     name="again",
     emit="x",
     promote=lambda dtypes: (dtypes[0], dtypes[1], dtypes[0]),

@@ -100,6 +100,8 @@ def _normalised(cotangent: Any, vectors: Any) -> Any:
     LAPACK gives each the length 1 and makes its largest component real. So of a change dv it keeps
     dv + c v, where c = -Re(v* dv) - i Im(dv[k]) / v[k], k the place of that component.
     """
+    if shape_of(vectors)[-1] == 0:
+        return cotangent
     along = np.sum(cotangent * vectors, axis=-2, keepdims=True)
     sizes = np.where(np.imag(vectors) == 0, np.abs(vectors), -1)
     rows = counting(vectors, shape_of(vectors)[-2])[:, None]

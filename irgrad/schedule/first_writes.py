@@ -76,6 +76,7 @@ def _ordered(root: Node, chain: Sequence[Unit], memory: Memory) -> list[Unit] | 
 def _shift(unit: Kernel) -> tuple[int, int] | None:
     """Return the one axis that a write covers in part, and where it begins; None where not one."""
     parts: list[tuple[int, int]] = []
+    depths: list[int] = []
     for axis, (index, size) in enumerate(
         zip(unit.write, unit.node.array_type.shape, strict=True)
     ):
@@ -84,13 +85,15 @@ def _shift(unit: Kernel) -> tuple[int, int] | None:
             if size != 1 or index != 0:
                 return None
             continue
+        depths.append(depth)
         start = index - variable(depth)
         if start == 0 and unit.domain[depth] == size:
             continue
         if not isinstance(start, int) or start < 0:
             return None
         parts.append((axis, start))
-    return parts[0] if len(parts) == 1 else None
+    once = sorted(depths) == list(range(len(unit.domain)))  # no diagonal, and nothing summed
+    return parts[0] if once and len(parts) == 1 else None
 
 
 def _border(unit: Kernel, axis: int, edge: Dim, zero: Number) -> Kernel:

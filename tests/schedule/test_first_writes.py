@@ -23,6 +23,15 @@ def planes(x: Any) -> Any:
     return np.sum(x[:, 2:] * x[:, :-2])
 
 
+def diagonals(x: Any) -> Any:
+    A = x[:, None] * x[:-1]
+    return np.sum(np.diagonal(A[1:]) ** 2 * np.diagonal(A[:-1]))
+
+
+def summed(x: Any) -> Any:
+    return np.sum(np.sin(x[1:, None] * x[None, :-1]))
+
+
 def overwritten(x: Any) -> Any:
     w = np.zeros_like(x)
     w[:-1] = 2.0 * x[:-1]
@@ -42,7 +51,10 @@ def slope(f: Any, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("parallel", [False, True])
 @pytest.mark.parametrize(
     ("f", "shape"),
-    [(neighbours, (20,)), (one_sided, (20,)), (planes, (3, 20)), (overwritten, (20,))],
+    [
+        (neighbours, (20,)), (one_sided, (20,)), (planes, (3, 20)), (overwritten, (20,)),
+        (diagonals, (20,)), (summed, (20,)),
+    ],
 )
 def test_every_element_is_set_and_added_to(f: Any, shape: tuple[int, ...], parallel: bool) -> None:
     x = np.random.default_rng(0).normal(size=shape)
