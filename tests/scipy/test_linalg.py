@@ -126,10 +126,7 @@ def test_plain_arrays_give_scipys_numbers(name: str) -> None:
     np.testing.assert_array_equal(function(linalg, *arguments), expected)
 
 
-FORWARD = ["expm", "sqrtm", "logm", "lu_factor", "solve_sylvester", "solve_banded", "cho_factor"]
-
-
-@pytest.mark.parametrize("name", FORWARD)
+@pytest.mark.parametrize("name", CASES)
 def test_forward_mode(name: str) -> None:
     function, arguments = CASES[name]
     draws = np.random.default_rng(1)
@@ -143,11 +140,12 @@ def test_forward_mode(name: str) -> None:
         return irgrad.jvp(lambda *ys: function(linalg, *ys), xs, tangents)[1]
 
     out = irgrad.compile(pushed, jit=False)(*arguments)
-    step = 1e-5
-    np.testing.assert_allclose(out, (along(step) - along(-step)) / (2 * step), atol=2e-8)
+    step = 4e-4
+    near, far = (along(k * step) - along(-k * step) for k in (1, 2))
+    np.testing.assert_allclose(out, (8 * near - far) / (12 * step), rtol=1e-7, atol=2e-8)
 
 
-@pytest.mark.parametrize("name", ["expm", "sqrtm", "lu_solve", "solve_banded", "solve_sylvester"])
+@pytest.mark.parametrize("name", CASES)
 def test_vmap_is_the_stack(name: str) -> None:
     function, arguments = CASES[name]
     stacked = tuple(np.stack([x, x * 1.1, x * 1.2]) for x in arguments)
