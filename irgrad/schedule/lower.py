@@ -301,8 +301,11 @@ class Lowering:
                 continue
             if in_blocks and moves(index, 0):
                 row = _row(index)
-                slices[axis] = loops.AxisSlice(index - row, ROWS, 1, bounded=True)
-                plain.append(row)
+                if row is None:
+                    plain.append(index)
+                else:
+                    slices[axis] = loops.AxisSlice(index - row, ROWS, 1, bounded=True)
+                    plain.append(row)
                 continue
             loop, start, step = _affine(index)
             leads = all(part is not None and part.step == 0 for part in slices[:axis])
@@ -349,12 +352,17 @@ def _affine(index: Dim) -> tuple[dims.Size | None, Dim, int]:
     return None, index, 0
 
 
-def _row(index: Dim) -> dims.Size:
-    """Return the loop over the rows of a block that an index moves with, besides the blocks."""
-    names = (name for name in dims.symbols(index) if name.startswith("@"))
-    return next(
-        dims.symbol(name) for name in names if name not in dims.symbols(variable(0))
-    )
+def _row(index: Dim) -> dims.Size | None:
+    """Return the loop over the rows of a block that an index moves with, besides the blocks.
+
+    None where the index moves otherwise than one element a row, or with other loops too.
+    """
+    block = set(dims.symbols(variable(0)))
+    inner = [name for name in dims.symbols(index) if name.startswith("@") and name not in block]
+    if len(inner) != 1:
+        return None
+    row = dims.symbol(inner[0])
+    return None if inner[0] in dims.symbols(index - row) else row
 
 
 def _extent(loop: dims.Size, path: Path) -> Dim | None:

@@ -433,7 +433,9 @@ def test_interrupted_compilation(children: Any, directory: Path) -> None:
 from numba.core import event
 
 class Announce(event.Listener):
-    def on_start(self, _): print("compiling", flush=True)
+    def on_start(self, _):
+        print("compiling", flush=True)
+        time.sleep(0.5)  # until the signal is there: a small function compiles in no time
     def on_end(self, _): pass
 
 with event.install_listener("numba:compile", Announce()):
