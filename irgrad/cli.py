@@ -45,6 +45,17 @@ PACKAGES = (
 TYPE = re.compile(r"(?P<dtype>[a-z]+\d*)(?:\[(?P<sizes>[\d\s,]*)\])?")
 
 
+# How `show` and `report` are told of a function.
+Named = Annotated[str, typer.Argument(metavar="MODULE:FUNCTION")]
+Examples = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ARGUMENT", help="A type, float64[100,30] or float64, or a number."),
+]
+DifferentiatedBy = Annotated[
+    list[int] | None, typer.Option("--by", help="Differentiate by these arguments.")
+]
+
+
 def console() -> Console:
     """Return the console on the present standard output."""
     return Console()
@@ -65,14 +76,9 @@ def demo(
 
 @app.command()
 def show(
-    function: Annotated[str, typer.Argument(metavar="MODULE:FUNCTION")],
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="ARGUMENT", help="A type, float64[100,30] or float64, or a number."),
-    ] = None,
-    by: Annotated[
-        list[int] | None, typer.Option("--by", help="Differentiate by these arguments.")
-    ] = None,
+    function: Named,
+    arguments: Examples = None,
+    by: DifferentiatedBy = None,
     save: Annotated[Path | None, typer.Option(help="Write the source to this file.")] = None,
 ) -> None:
     """Print the source emitted for a function and arguments of the given types."""
@@ -88,14 +94,9 @@ def show(
 
 @app.command()
 def report(
-    function: Annotated[str, typer.Argument(metavar="MODULE:FUNCTION")],
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="ARGUMENT", help="A type, float64[100,30] or float64, or a number."),
-    ] = None,
-    by: Annotated[
-        list[int] | None, typer.Option("--by", help="Differentiate by these arguments.")
-    ] = None,
+    function: Named,
+    arguments: Examples = None,
+    by: DifferentiatedBy = None,
     output: Annotated[Path, typer.Option(help="The file to write.")] = Path("irgrad-report.html"),
 ) -> None:
     """Write a page that links your lines, the graphs and the emitted lines."""
