@@ -15,8 +15,6 @@ from irgrad.emit.templates import render
 from irgrad.ir import loops
 from irgrad.ir.dims import Dim
 
-MOST_PARTS = 16
-"""Parts into which a shared loop is cut at most."""
 WIDTH = 84
 """Characters of a line of conditions, of a message or of a call, without its indentation."""
 
@@ -130,8 +128,6 @@ def _share(statement: loops.Share, printer: Printer) -> list[str]:
         f"({text})" if " " in text else text
         for text in map(size_text, (statement.extent, statement.work, statement.least))
     )
-    most = statement.extent if isinstance(statement.extent, int) else MOST_PARTS
-    most = min(most, MOST_PARTS)
     scalars = [total for total in statement.totals if not total.shape]
     copies = {total.name: f"{total.parts}[{part}]" for total in statement.totals if total.shape}
 
@@ -151,7 +147,7 @@ def _share(statement: loops.Share, printer: Printer) -> list[str]:
     )
     view = ShareView(
         parts=parts,
-        count=f"min({most}, {work} // {least})",
+        count=f"min({statement.most}, {work} // {least})",
         alone=tuple(alone),
         copies=statements_text(statement.copies, printer),
         part=part,

@@ -30,6 +30,8 @@ LEAST_WORK = 200_000
 """Operations that a part has at least, some 25 µs; to set threads to work costs 5 to 10."""
 LEAST_STATEMENT = 8
 """Operations below which a statement that adds nothing up waits for memory, not a processor."""
+MOST_PARTS = 16
+"""Parts into which a loop is cut at most."""
 TOTAL_COST = 8
 """Operations that an element of a total costs besides."""
 
@@ -270,6 +272,7 @@ def _task(
         sums=tuple(_summed(total, part) for total in totals),
         work=work,
         least=least,
+        most=min(loop.extent, MOST_PARTS) if isinstance(loop.extent, int) else MOST_PARTS,
     )
 
 
