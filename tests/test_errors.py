@@ -61,7 +61,7 @@ def writes_argument(x):
 
 
 def unknown_function(x):
-    return np.packbits(x)
+    return np.arctan2.reduce(x)
 
 
 def wrong_shapes(x):
@@ -120,7 +120,7 @@ def draws_in_python(x):
         (makes_array, errors.ConcreteValueError, "np.asarray(x, dtype=float)", "astype"),
         (writes_outside, errors.ConcreteValueError, "target[:2] = x[:2]", "np.zeros_like"),
         (writes_argument, errors.MutationError, "x[0] = 1.0", "x.copy()"),
-        (unknown_function, errors.UnsupportedCallError, "np.packbits(x)", "custom_vjp"),
+        (unknown_function, errors.UnsupportedCallError, "np.arctan2.reduce(x)", "custom_vjp"),
         (wrong_shapes, errors.ShapeError, "x + np.ones(4)", "(3) and (4)"),
         (adds_text, errors.UnsupportedCallError, 'x + "a"', "astype"),
         (draws_globally, errors.TracingError, "def draws_globally", "pass them in"),

@@ -25,9 +25,10 @@ from irgrad.ops.custom import custom
 from irgrad.ops.elementwise import multiply
 from irgrad.ops.ensure import ensure
 from irgrad.ops.index import gather, scatter_add, scatter_set
+from irgrad.ops.order_statistics import order_statistics
 from irgrad.ops.shape import broadcast, concatenate, reshape, transpose
 from irgrad.ops.solution import solution
-from irgrad.ops.sorting import order_statistics, search_sorted
+from irgrad.ops.sorting import search_sorted
 from irgrad.ops.views import strided, strided_add, strided_set
 from irgrad.trace.tracer import Trace, Tracer
 

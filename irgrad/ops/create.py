@@ -130,6 +130,11 @@ convert = declare(
 """Change the dtype: param ``dtype``."""
 
 
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """Return ``x`` as the ``dtype=`` of a NumPy function asks, None asking for nothing."""
+    return x if dtype is None else x.astype(np.dtype(dtype))
+
+
 item = declare(
     Op(
         name="item",

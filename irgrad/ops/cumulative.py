@@ -11,7 +11,7 @@ from irgrad.ir import dims
 from irgrad.ir.op import Kernel, Op, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, normalized_axis, shape_of
-from irgrad.ops.create import convert, counting
+from irgrad.ops.create import convert, counting, in_dtype
 from irgrad.ops.declare import real, real_numbers, ufunc_promotion
 from irgrad.ops.index import gather
 from irgrad.ops.outputs import delivered
@@ -232,12 +232,14 @@ running_argmin = _running_argument("running_argmin", "smallest", "<", np.minimum
 
 @spelling(np.cumsum, method="cumsum")
 def _np_cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    return delivered(along_last(cumsum_, _converted(a, dtype), axis, True), out, "np.cumsum")
+    running = along_last(cumsum_, in_dtype(a, dtype), axis, True)
+    return delivered(in_dtype(running, dtype), out, "np.cumsum")
 
 
 @spelling(np.cumprod, method="cumprod")
 def _np_cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    return delivered(along_last(cumprod_, _converted(a, dtype), axis, True), out, "np.cumprod")
+    running = along_last(cumprod_, in_dtype(a, dtype), axis, True)
+    return delivered(in_dtype(running, dtype), out, "np.cumprod")
 
 
 @spelling(np.nancumsum)
@@ -274,14 +276,10 @@ spelling(np.cumulative_sum)(_cumulative("np.cumulative_sum", _np_cumsum, 0))
 spelling(np.cumulative_prod)(_cumulative("np.cumulative_prod", _np_cumprod, 1))
 
 
-def _converted(a: Any, dtype: Any) -> Any:
-    return a if dtype is None else convert(a, dtype=np.dtype(dtype))
-
-
 def _running_extreme(argument: Op) -> Callable[..., Any]:
     def meaning(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
         """Return the running extreme; of equal elements the first gets the cotangent."""
-        found = along_last(lambda x: take_rows(x, argument(x)), _converted(a, dtype), axis, True)
+        found = along_last(lambda x: take_rows(x, argument(x)), in_dtype(a, dtype), axis, True)
         return delivered(found, out, argument.spellings[0])
 
     return meaning
@@ -289,11 +287,11 @@ def _running_extreme(argument: Op) -> Callable[..., Any]:
 
 REDUCERS.update(
     {
-        (np.add, "accumulate"): lambda a, axis=0, dtype=None, out=None: (
-            _np_cumsum(a, axis, dtype, out)
+        (np.add, "accumulate"): lambda a, axis=0, dtype=None, out=None: _np_cumsum(
+            a, axis, dtype, out
         ),
-        (np.multiply, "accumulate"): lambda a, axis=0, dtype=None, out=None: (
-            _np_cumprod(a, axis, dtype, out)
+        (np.multiply, "accumulate"): lambda a, axis=0, dtype=None, out=None: _np_cumprod(
+            a, axis, dtype, out
         ),
         (np.maximum, "accumulate"): _running_extreme(running_argmax),
         (np.minimum, "accumulate"): _running_extreme(running_argmin),

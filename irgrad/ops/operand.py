@@ -31,14 +31,12 @@ class NumPyOperand(Operand):
         if method == "reduce" and ufunc in REDUCERS:
             kwargs.setdefault("axis", 0)  # np.ufunc.reduce folds the first axis, np.sum all
             return REDUCERS[ufunc](*inputs, **kwargs)
-        if method == "outer":
-            return REDUCERS["outer"](ufunc, *inputs, **kwargs)
-        meaning = FUNCTIONS.get(getattr(ufunc, method))
-        if meaning is None:
-            meaning = REDUCERS.get((ufunc, method))
-        if meaning is None:
-            raise unsupported(f"np.{ufunc.__name__}.{method}")
-        return meaning(*inputs, **kwargs)
+        meaning = FUNCTIONS.get(getattr(ufunc, method)) or REDUCERS.get((ufunc, method))
+        if meaning is not None:
+            return meaning(*inputs, **kwargs)
+        if method in REDUCERS:
+            return REDUCERS[method](ufunc, *inputs, **kwargs)
+        raise unsupported(f"np.{ufunc.__name__}.{method}")
 
     def call_ufunc(self, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Apply ``ufunc`` to ``inputs``; ``where=``, ``out=`` and ``dtype=`` are understood."""

@@ -87,9 +87,7 @@ def _along(arr: Any, indices: Any, axis: Any) -> tuple[Any, Any, int]:
             remedy="give the indices the array's number of axes",
         )
     place = normalized_axis(axis, rank)
-    key = tuple(
-        picked if a == place else _open_range(x, picked, a, rank) for a in range(rank)
-    )
+    key = tuple(picked if a == place else _open_range(x, picked, a, rank) for a in range(rank))
     return x, key, place
 
 
@@ -301,6 +299,21 @@ def _at(sign: int) -> Callable[..., None]:
 
 REDUCERS[(np.add, "at")] = _at(1)
 REDUCERS[(np.subtract, "at")] = _at(-1)
+
+
+def _item(a: Any, *index: Any) -> Any:
+    """Return an element at a place of the flattened array, or at an index, as Python's number."""
+    if len(index) == 1 and not isinstance(index[0], tuple):
+        element = a.flat[index[0]]
+    elif index:
+        element = a[index[0] if isinstance(index[0], tuple) else index]
+    else:
+        element = reshape(a, shape=())
+    python = {"f": float, "c": complex, "b": bool}.get(dtype_of(a).kind, int)
+    return convert(element, dtype=np.dtype(python))
+
+
+METHODS["item"] = _item
 
 
 @spelling(np.apply_along_axis)

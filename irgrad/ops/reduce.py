@@ -13,7 +13,7 @@ from irgrad.ir.dims import Shape
 from irgrad.ir.op import Kernel, Op, Reduction, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
-from irgrad.ops.create import convert
+from irgrad.ops.create import convert, in_dtype
 from irgrad.ops.cumulative import along_last, products_before
 from irgrad.ops.declare import real, real_numbers
 from irgrad.ops.elementwise import select
@@ -235,9 +235,9 @@ def _np_sum(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = 0, where: Any = True,
 ) -> Any:  # fmt: skip
-    x = a if dtype is None else convert(a, dtype=np.dtype(dtype))
+    x = in_dtype(a, dtype)
     total = _started(reduction(sum_, masked(x, where, 0), axis, keepdims), initial, np.add, 0)
-    return delivered(total, out, "np.sum")
+    return delivered(in_dtype(total, dtype), out, "np.sum")
 
 
 @spelling(np.prod, method="prod")
@@ -245,9 +245,9 @@ def _np_prod(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = 1, where: Any = True,
 ) -> Any:  # fmt: skip
-    x = a if dtype is None else convert(a, dtype=np.dtype(dtype))
-    total = reduction(prod_, masked(x, where, 1), axis, keepdims)
-    return delivered(_started(total, initial, np.multiply, 1), out, "np.prod")
+    x = in_dtype(a, dtype)
+    total = _started(reduction(prod_, masked(x, where, 1), axis, keepdims), initial, np.multiply, 1)
+    return delivered(in_dtype(total, dtype), out, "np.prod")
 
 
 def _extreme_call(
@@ -340,7 +340,7 @@ def _logaddexp_reduce(
     initial: Any = None, where: Any = True,
 ) -> Any:  # fmt: skip
     """Return the logarithm of the sum of exponentials, by the largest of them."""
-    x = masked(a if dtype is None else convert(a, dtype=np.dtype(dtype)), where, -np.inf)
+    x = masked(in_dtype(a, dtype), where, -np.inf)
     largest = np.max(x, axis=axis, keepdims=True)
     shift = np.where(np.isfinite(largest), largest, 0.0)
     axes = normalized_axes(axis, len(shape_of(x)))
@@ -351,14 +351,23 @@ def _logaddexp_reduce(
     return delivered(np.logaddexp(total, initial) if given else total, out, "np.logaddexp.reduce")
 
 
+def _converting(fold: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``ufunc.reduce``, which has a ``dtype=``, of a function that has none."""
+
+    def meaning(a: Any, axis: Any = 0, dtype: Any = None, **options: Any) -> Any:
+        return fold(in_dtype(a, dtype), axis, **options)
+
+    return meaning
+
+
 REDUCERS.update(
     {
         np.add: _np_sum,
         np.multiply: _np_prod,
-        np.maximum: _np_max,
-        np.minimum: _np_min,
-        np.logical_or: _np_any,
-        np.logical_and: _np_all,
+        np.maximum: _converting(_np_max),
+        np.minimum: _converting(_np_min),
+        np.logical_or: _converting(_np_any),
+        np.logical_and: _converting(_np_all),
         np.logaddexp: _logaddexp_reduce,
     }
 )

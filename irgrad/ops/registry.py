@@ -27,7 +27,10 @@ METHODS: dict[str, Callable[..., Any]] = {}
 """Methods of ndarray, and of traced values, by name."""
 
 REDUCERS: dict[Any, Callable[..., Any]] = {}
-"""What ``ufunc.reduce`` means: ``np.add.reduce`` is ``np.sum``."""
+"""Methods of ufuncs: ``ufunc`` is its ``reduce``, ``(ufunc, method)`` another one of its methods.
+
+A method's name alone stands for that method of any ufunc, which is then its first argument.
+"""
 
 REFUSED: dict[Any, tuple[str, str]] = {}
 """NumPy functions that no traced value can be given: why not, and what to write."""

@@ -9,8 +9,10 @@ import numpy as np
 
 from irgrad.errors import ShapeError
 from irgrad.ir import dims
+from irgrad.ir.op import Operand
 from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
 from irgrad.ops.complex_numbers import squared_magnitude
+from irgrad.ops.create import in_dtype
 from irgrad.ops.elementwise import select
 from irgrad.ops.outputs import delivered
 from irgrad.ops.reduce import reduced_shape
@@ -48,7 +50,7 @@ def _np_mean(
         dtype = np.float64
     total = np.sum(a, axis=axes, dtype=dtype, keepdims=True, where=where)
     average = _dropped(total / _count(a, axes, where, dtype_of(total)), a, axes, keepdims)
-    return delivered(average, out, "np.mean")
+    return delivered(in_dtype(average, dtype), out, "np.mean")
 
 
 @spelling(np.var, method="var")
@@ -68,7 +70,8 @@ def _np_var(
     elif freedom != 0:
         # NumPy divides by 0 where there are fewer elements than degrees of freedom to take off.
         left = np.maximum(left.astype(dtype_of(total)), 0)
-    return delivered(_dropped(total / left, a, axes, keepdims), out, "np.var")
+    variance = in_dtype(_dropped(total / left, a, axes, keepdims), dtype)
+    return delivered(variance, out, "np.var")
 
 
 @spelling(np.std, method="std")
@@ -97,7 +100,7 @@ def _np_average(
         average = np.mean(a, axis=axis, keepdims=keeps)
         scale = np.full_like(average, size_number(a, dims.product(shape_of(a)[x] for x in axes)))
         return (average, scale) if returned else average
-    spread = _spread_weights(a, weights, axes)
+    spread = spread_weights(a, weights, axes)
     scale = np.sum(spread, axis=axes, keepdims=keeps)
     average = np.sum(a * spread, axis=axes, keepdims=keeps) / scale
     if not returned:
@@ -106,9 +109,11 @@ def _np_average(
     return average, np.broadcast_to(scale, shape)
 
 
-def _spread_weights(a: Any, weights: Any, axes: tuple[int, ...]) -> Any:
+def spread_weights(a: Any, weights: Any, axes: tuple[int, ...]) -> Any:
     """Return ``weights`` aligned with ``a``: of its shape, or one an element of ``axes``."""
     shape: Any = shape_of(a)
+    if not isinstance(weights, Operand):
+        weights = a.lift(weights)  # so that it takes on sizes that only a trace knows
     own = shape_of(weights)
     if len(own) == len(shape):
         return weights + np.zeros_like(a) if dims.product(own) == 1 else weights

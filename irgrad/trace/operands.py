@@ -21,6 +21,9 @@ WEAK_OPERATORS = frozenset(
 )
 """Ops that make a number of Python of numbers of Python."""
 
+WEAK_KINDS: dict[str, type] = {"f": float, "c": complex, "i": int, "u": int}
+"""The type of number in Python of the elements of a kind of dtype; truth values are no weaker."""
+
 
 def readied(operand: Any) -> Any:
     """Return an operand as a tracer, an ndarray, a NumPy scalar or a Python number."""

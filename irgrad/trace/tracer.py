@@ -29,7 +29,7 @@ from irgrad.ops.views import Alias
 from irgrad.trace.captures import Captures
 from irgrad.trace.constants import number_of_sizes
 from irgrad.trace.in_place import InPlaceOperators
-from irgrad.trace.operands import WEAK_OPERATORS, as_node, dtype_or_weak, readied
+from irgrad.trace.operands import WEAK_KINDS, WEAK_OPERATORS, as_node, dtype_or_weak, readied
 from irgrad.trace.origins import is_subscript, location_here, origin_here, scipy_call
 from irgrad.trace.plans import Plans
 from irgrad.trace.size_limit import CHECKED, SizeCheck
@@ -286,10 +286,8 @@ class Tracer(InPlaceOperators):
                 for operand, dtype in zip(prepared, dtypes, strict=False)
             ]
         )
-        weak = None
-        if op.name in WEAK_OPERATORS and all(isinstance(kind, type) for kind in kinds):
-            weak = float if dtypes[-1].kind == "f" else complex if dtypes[-1].kind == "c" else int
-        return nodes, weak
+        of_numbers = op.name in WEAK_OPERATORS and all(isinstance(kind, type) for kind in kinds)
+        return nodes, WEAK_KINDS.get(dtypes[-1].kind, int) if of_numbers else None
 
     def call_ufunc_with_options(
         self,
@@ -482,13 +480,14 @@ class Tracer(InPlaceOperators):
             elements[index] = self[index] if shape else self
         return elements
 
-    def item(self, *index: int) -> Any:
-        """Return one element, traced."""
-        raise self._refuse(".item()", "index it: x[i]")
+    def item(self, *index: Any) -> Any:
+        """Return one element, traced, as weak as the Python number it stands for."""
+        element = METHODS["item"](self, *index)
+        return Tracer(element.tape, element.node, WEAK_KINDS.get(element.dtype.kind))
 
     def tolist(self) -> Any:
         """Return nested lists of traced scalars."""
-        return [row.tolist() for row in self] if self.ndim else self
+        return [row.tolist() for row in self] if self.ndim else self.item()
 
     def __deepcopy__(self, memo: Any) -> Tracer:
         trace = self.tape

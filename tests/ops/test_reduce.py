@@ -125,6 +125,18 @@ def test_dtype_keyword(name: str) -> None:
     assert got.dtype == np.float32
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.int64, np.float32, complex])
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "var", "cumsum", "cumprod"])
+def test_dtype_keyword_decides_the_results_dtype(name: str, dtype: Any) -> None:
+    function = getattr(np, name)
+    if dtype is bool and name in ("mean", "var"):
+        return  # NumPy takes no mean of truth values in their own dtype
+    for x in (np.round(np.abs(X)), np.round(np.abs(X)).astype(np.uint8)):
+        assert_like_numpy(
+            lambda v: function(v, axis=1, dtype=dtype), x, derivatives=False, rtol=1e-6
+        )
+
+
 def test_initial_takes_the_dtype_of_the_fold() -> None:
     x = np.abs(X).astype(np.float32)
     for initial in (1.5, np.float64(1.5), 2):

@@ -1,4 +1,4 @@
-"""Sorting, medians, quantiles and searches."""
+"""Sorting and searches."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from irgrad.errors import ShapeError, UnsupportedCallError
+from irgrad.errors import UnsupportedCallError
 from tests.ops.contracts import assert_like_numpy, evaluated, gradient
-from tests.oracles import check
 
 X = np.array([[1.5, -2.0, 0.25, 3.0, 0.6], [0.5, 2.0, -1.25, 0.75, 9.0],
               [4.0, -0.5, 1.0, 2.25, -3.0]])  # fmt: skip
@@ -29,19 +28,6 @@ SORTS: dict[str, Callable[..., Any]] = {
     "sort flat": lambda x: np.sort(x, axis=None),
     "sort in place": sorted_copy,
     "partition": lambda x: np.partition(x, 2, axis=1)[:, 2],
-    "median": np.median,
-    "median 0": lambda x: np.median(x, axis=0),
-    "median axes": lambda x: np.median(x, axis=(0, 1), keepdims=True),
-    "median even": lambda x: np.median(x[:, :4], axis=1),
-    "nanmedian": lambda x: np.nanmedian(x, axis=1),
-    "percentile": lambda x: np.percentile(x, 30),
-    "percentiles": lambda x: np.percentile(x, [25.0, 50.0, 99.0], axis=1),
-    "quantile": lambda x: np.quantile(x, 0.3, axis=0),
-    "quantile matrix": lambda x: np.quantile(x, np.array([[0.1, 0.2], [0.5, 1.0]]), axis=1),
-    "quantile kept": lambda x: np.quantile(x, [0.0, 0.75], axis=0, keepdims=True),
-    "many quantiles": lambda x: np.quantile(x, np.linspace(0.01, 0.97, 12)),
-    "nanquantile": lambda x: np.nanquantile(x, [0.2, 0.8], axis=1),
-    "nanpercentile": lambda x: np.nanpercentile(x, 35.0),
 }
 
 
@@ -50,50 +36,13 @@ def test_like_numpy(name: str) -> None:
     assert_like_numpy(SORTS[name], X)
 
 
-METHODS = [
-    "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf",
-    "hazen", "weibull", "linear", "median_unbiased", "normal_unbiased",
-    "lower", "higher", "midpoint", "nearest",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("q", [0.0, 0.13, 0.2, 0.5, 0.9, 1.0])
-def test_quantile_methods(method: str, q: float) -> None:
-    assert_like_numpy(lambda x: np.quantile(x, q, axis=1, method=method), X, rtol=1e-12)
-
-
-def test_quantile_by_a_traced_level() -> None:
-    assert_like_numpy(lambda x, q: np.quantile(x, q, axis=1), X, np.float64(0.37))
-    assert_like_numpy(lambda x, q: np.percentile(x, q), X, np.array([12.0, 61.0]))
-    assert_like_numpy(lambda q: np.quantile(X, q), np.float64(0.37))
-
-
-def test_nan_spoils_the_plain_ones_and_not_the_others() -> None:
+def test_nan_is_sorted_last() -> None:
     x = np.where(X == 2.0, np.nan, X)
     for function in (
-        lambda v: np.median(v, axis=1),
-        lambda v: np.quantile(v, [0.1, 0.5], axis=1),
-        lambda v: np.nanmedian(v, axis=1),
-        lambda v: np.nanquantile(v, 0.3, axis=1),
         lambda v: np.sort(v, axis=1),
         lambda v: np.argsort(v, axis=1),
     ):
         assert_like_numpy(function, x, derivatives=False)
-
-
-def test_nan_methods_of_rows_without_numbers() -> None:
-    x = np.array([[np.nan, np.nan], [3.0, np.nan]])
-    with pytest.warns(RuntimeWarning):
-        expected = np.nanmedian(x, axis=1)
-    np.testing.assert_array_equal(
-        evaluated(lambda v: np.nanmedian(v, axis=1), [x], symbolic=False)[0], expected
-    )
-
-
-def test_ties_of_a_median_share_the_cotangent_evenly() -> None:
-    got = gradient(lambda x: np.sum(np.median(x, axis=1)), [TIES], [0])[1][0]
-    np.testing.assert_allclose(got, [[0.25, 0.5, 0.25, 0.0], [0.25, 0.25, 0.25, 0.25]])
 
 
 def test_ties_of_a_sort_follow_the_stable_order() -> None:
@@ -129,10 +78,6 @@ def test_dtypes(dtype: Any) -> None:
     x = (X * 4).astype(dtype)
     for function in (
         np.sort,
-        lambda v: np.median(v, axis=0),
-        lambda v: np.quantile(v, 0.3),
-        lambda v: np.percentile(v, [30.0, 60.0]),
-        lambda v: np.quantile(v, np.float64(0.3)),
         lambda v: np.argsort(v, axis=1, kind="stable"),
     ):
         assert_like_numpy(function, x, derivatives=False, rtol=1e-6)
@@ -147,31 +92,12 @@ def test_searches_among_nan() -> None:
         )
 
 
+def test_complex_numbers_sort_by_real_parts_first() -> None:
+    z = np.round(X) + 1j * np.array([1.0, -2.0, 0.5, 3.0, 0.0])
+    for x in (z, z.astype(np.complex64), X, np.round(X).astype(np.int8)):
+        assert_like_numpy(np.sort_complex, x, derivatives=False)
+
+
 def test_what_is_refused() -> None:
-    def refused(error: type[Exception], words: str, function: Callable[..., Any]) -> None:
-        with pytest.raises(error, match=words):
-            evaluated(function, [X], symbolic=False)
-
-    refused(UnsupportedCallError, "method='odd'", lambda x: np.quantile(x, 0.5, method="odd"))
-    refused(UnsupportedCallError, "outside", lambda x: np.quantile(x, 1.5))
-    refused(UnsupportedCallError, "weights", lambda x: np.quantile(
-        x, 0.5, method="inverted_cdf", weights=np.ones_like(X)))  # fmt: skip
-    refused(UnsupportedCallError, "order=", lambda x: np.sort(x, order="f"))
-    refused(ShapeError, "no elements", lambda x: np.median(x[:0], axis=0))
-
-
-METHODS = ("linear", "lower", "higher", "nearest", "midpoint", "hazen", "inverted_cdf",
-           "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "weibull",
-           "median_unbiased", "normal_unbiased")  # fmt: skip
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_quantiles_without_nan_by_every_method(method: str) -> None:
-    x = np.random.default_rng(4).permutation(np.linspace(-2, 2, 42)).reshape(3, 14)
-    x[0, 3] = x[2, 4] = x[2, 7] = np.nan
-    for q in (0.3, np.array([0.1, 0.5, 0.77]), 0.0, 1.0):
-        check(lambda a: np.nanquantile(a, q, axis=1, method=method), x, order=0, narrow=False)  # noqa: B023
-        check(
-            lambda a: np.nanquantile(a, q, axis=1, method=method, keepdims=True),  # noqa: B023
-            x[:, :10], order=1, rounding=1e-10,
-        )  # fmt: skip
+    with pytest.raises(UnsupportedCallError, match="order="):
+        evaluated(lambda x: np.sort(x, order="f"), [X], symbolic=False)

@@ -109,7 +109,6 @@ REFUSED = [
     (lambda x: [1, 2][np.argmax(x)], "static"),
     (lambda x: np.arange(4.0)[np.argmax(x, keepdims=True)], "take_along_axis"),
     (lambda x: np.asarray(x, dtype=float), "leave the dtype out"),
-    (lambda x: x[0].item(), "index it"),
 ]
 
 
@@ -121,9 +120,22 @@ def test_what_needs_a_number_names_line_and_remedy(function: Any, remedy: str) -
     assert "lambda x" in str(caught.value)
 
 
+def test_an_item_is_a_number_of_python() -> None:
+    """In float64, and as weak: it takes the dtype of an array it meets."""
+    x, y = np.float32([[0.1, 2.0], [3.0, 4.0]]), np.float32([1.0, 0.3])
+    for function in (
+        lambda x, y: x.item(1) * y,
+        lambda x, y: x.item(1, 0) * np.float64(0.1),
+        lambda x, y: x.astype(np.float64).item((0, 0)) * y,
+        lambda x, y: x[:1, 0].item() * 0.1 + y[0].item(),
+        lambda x, y: x.tolist()[1][0] * y,
+    ):
+        check(function, x, y, order=1)
+
+
 def test_what_is_unknown_names_itself() -> None:
-    with pytest.raises(UnsupportedCallError, match=r"np\.packbits"):
-        values(lambda x: np.packbits(x > 0), numbers(2, 2))
+    with pytest.raises(UnsupportedCallError, match=r"np\.arctan2\.reduce"):
+        values(lambda x: np.arctan2.reduce(x), numbers(2, 2))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         values(lambda x: x.nonsense, X)
 
