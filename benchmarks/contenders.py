@@ -56,11 +56,7 @@ def _irgrad_bound(problem: Problem, arguments: Arguments) -> Call:
     except irgrad.errors.ArgumentError as error:
         raise NotRun(str(error).splitlines()[0]) from error
 
-    def call() -> Any:
-        value, *gradient = run(*arguments)
-        return value, gradient
-
-    return call
+    return lambda: run(*arguments)
 
 
 def _irgrad_parallel(problem: Problem, arguments: Arguments) -> Call:

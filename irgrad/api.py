@@ -22,10 +22,11 @@ from irgrad.pipeline import Compilation
 from irgrad.report.explain import explain
 from irgrad.report.machine import seconds_a_call
 from irgrad.report.page import page
-from irgrad.runtime.assemble import assembled, joined
+from irgrad.runtime.assemble import assembled, joined, parts
 from irgrad.runtime.call import Executable
 from irgrad.runtime.evaluated import evaluating
 from irgrad.runtime.failures import explaining
+from irgrad.runtime.shortcuts import Made, Shortcuts
 from irgrad.runtime.statistics import Statistics
 from irgrad.runtime.take_apart import taking_apart
 from irgrad.runtime.threads import forget_in_child, threads_are_safe
@@ -71,8 +72,8 @@ class CompiledFunction:
         self._shapes = shapes
         self._table: dict[Any, list[Specialisation]] = {}
         self._seen: dict[Any, list[tuple[tuple[int, ...], ...]]] = {}
-        self._fast: dict[Any, Callable[..., Any]] = {}
-        self._fast_gradient: dict[Any, Callable[..., Any]] = {}
+        self._values = Shortcuts("value", self.__call__.__doc__, self._value)
+        self._gradients = Shortcuts("value_and_grad", self.value_and_grad.__doc__, self._gradient)
         self._takers: dict[Any, Callable[..., list[Any]]] = {}
         self._latest: Specialisation | None = None
         self._counted: list[Executable] = []
@@ -83,14 +84,7 @@ class CompiledFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the function's value."""
-        if not kwargs:
-            try:
-                return self._fast[tuple(map(type, args))](*args)
-            except (LookupError, TypeError, ValueError):
-                pass  # other types, sizes or dtypes than last time: look them up
-        if is_traced((args, kwargs)):
-            return self._function(*args, **kwargs)
-        return self._run(args, kwargs, gradient=False)
+        return self._values.call(*args, **kwargs)
 
     def value_and_grad(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """Return the value and the gradient with respect to ``argnums``.
@@ -99,19 +93,22 @@ class CompiledFunction:
 
         Raises: DifferentiationError where the function returns no single real number.
         """
-        if not kwargs:
-            try:
-                return self._fast_gradient[tuple(map(type, args))](*args)  # type: ignore[no-any-return]
-            except (LookupError, TypeError, ValueError):
-                pass  # other types, sizes or dtypes than last time: look them up
-        if is_traced((args, kwargs)):
-            argnums = self._argnums[0] if self._one else self._argnums
-            return inline_value_and_grad(self._function, argnums, args, kwargs)
-        return self._run(args, kwargs, gradient=True)  # type: ignore[no-any-return]
+        return self._gradients.call(*args, **kwargs)  # type: ignore[no-any-return]
 
     def grad(self, *args: Any, **kwargs: Any) -> Any:
         """Return the gradient with respect to ``argnums``."""
         return self.value_and_grad(*args, **kwargs)[1]
+
+    def _value(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if is_traced((args, kwargs)):
+            return self._function(*args, **kwargs)
+        return self._run(args, kwargs, gradient=False)
+
+    def _gradient(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if is_traced((args, kwargs)):
+            argnums = self._argnums[0] if self._one else self._argnums
+            return inline_value_and_grad(self._function, argnums, args, kwargs)
+        return self._run(args, kwargs, gradient=True)
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, gradient: bool) -> Any:
         call = self._signature.take_apart(args, kwargs)
@@ -123,12 +120,14 @@ class CompiledFunction:
             job = chosen.jobs.get(kind)
             if job is None or job.ready is None:
                 return self._meanwhile(chosen, call, gradient)
-        run = self._runner(chosen, call, gradient)
+        made = self._made(chosen, call, gradient)
         if not kwargs and not call.static:
-            table = self._fast_gradient if gradient else self._fast
-            fast = run if _is_flat(call) else self._from_trees(call, args, run)
-            table[tuple(map(type, args))] = fast
-        return run(*call.values)
+            shortcuts = self._gradients if gradient else self._values
+            whole = made if _is_flat(call) else self._from_trees(call, args, made.run)
+            shortcuts.add(args, whole, compiled=self._options.jit)
+            if gradient:  # machine code without a method of Python's in front of it
+                self.__dict__["value_and_grad"] = shortcuts.call
+        return made.run(*call.values)
 
     def _meanwhile(self, chosen: Specialisation, call: Call, gradient: bool) -> Any:
         """Answer a call while the compiler is at work, which is set to work after the first."""
@@ -136,7 +135,7 @@ class CompiledFunction:
         plain = None if job is None else job.plain
         run = evaluating(chosen.graph(gradient)) if plain is None else plain.call
         try:
-            result = self._assembled(chosen, call, gradient, run)(*call.values)
+            result = self._assembled(chosen, call, gradient, run).run(*call.values)
         finally:
             begun(chosen, gradient)
         with self._lock:
@@ -167,15 +166,17 @@ class CompiledFunction:
                 return False
         return True
 
-    def _from_trees(
-        self, call: Call, args: tuple[Any, ...], run: Callable[..., Any]
-    ) -> Callable[..., Any]:
+    def _from_trees(self, call: Call, args: tuple[Any, ...], run: Callable[..., Any]) -> Made:
         """Return ``run`` on arguments like ``args``, which hold leaves in containers."""
         key = call.key()
         take_apart = self._takers.get(key)
         if take_apart is None:
             take_apart = self._takers[key] = taking_apart(args, call.parts(), NAMESPACE)
-        return lambda *args: run(*take_apart(*args))
+
+        def taken_apart(*args: Any) -> Any:
+            return run(*take_apart(*args))
+
+        return Made(taken_apart, taken_apart)
 
     def _specialisation(self, call: Call) -> Specialisation:
         """Return the trace that serves a call, tracing where none does."""
@@ -201,9 +202,7 @@ class CompiledFunction:
             self._latest = chosen
             return chosen
 
-    def _runner(
-        self, chosen: Specialisation, call: Call, gradient: bool
-    ) -> Callable[..., Any]:
+    def _made(self, chosen: Specialisation, call: Call, gradient: bool) -> Made:
         """Return the function from flat arguments to the result in the user's structure."""
         ready = prepared(chosen, gradient)
         with self._lock:
@@ -214,14 +213,20 @@ class CompiledFunction:
                 self.stats.cache_hits += ready.loaded
                 if gradient and self._options.tier != "auto":
                     self._warn_of_independence(chosen)
-        return self._assembled(chosen, call, gradient, ready.call)
+        made = self._assembled(chosen, call, gradient, ready.call)
+        # A Python float is a double whatever happens; arrays must be looked at.
+        if made.inner is ready.call and ready.unchecked is not None and all(
+            leaf.weak is float for leaf in call.leaves
+        ):
+            made = replace(made, inner=ready.unchecked)
+        return made
 
     def _warn_of_independence(self, chosen: Specialisation) -> None:
         warn_of_independence(chosen, getattr(self._function, "__name__", "the function"))
 
     def _assembled(
         self, chosen: Specialisation, call: Call, gradient: bool, jitted: Callable[..., Any]
-    ) -> Callable[..., Any]:
+    ) -> Made:
         """Return a function of flat arguments made to give results in the user's structure."""
         graph = chosen.graph(gradient)
         types = [node.array_type for node in graph.outputs]
@@ -245,13 +250,16 @@ class CompiledFunction:
                 for argument in self._argnums
                 for leaf, element in call.places(argument % len(call.parameters))
             ]
-        return assembled(jitted, len(call.leaves), types, structure, plain, places)
+        run = assembled(jitted, len(call.leaves), types, structure, plain, places)
+        form = parts(types, structure, plain, places)
+        return Made(run, run if form is None else jitted, form)
 
     def forget(self) -> None:
         """Trace and compile anew at the next call."""
         self._lock = threading.RLock()
-        for table in (self._table, self._seen, self._fast, self._fast_gradient):
+        for table in (self._table, self._seen, self._values, self._gradients):
             table.clear()
+        self.__dict__.pop("value_and_grad", None)
 
     def bind(self, *args: Any) -> Bound:
         """Return the compiled functions for arguments of exactly these types, unwrapped.

@@ -13,6 +13,7 @@ from typing import Any
 import optree
 
 from irgrad.ir.types import ArrayType
+from irgrad.runtime.front import Container, Part, Results
 
 
 def assembled(
@@ -57,6 +58,41 @@ def assembled(
     return scope["call"]  # type: ignore[no-any-return]
 
 
+def parts(
+    types: Sequence[ArrayType],
+    structure: Any,
+    plain: Sequence[bool],
+    places: Sequence[tuple[int, int | None]],
+) -> Results:
+    """Return how machine code puts results together as ``assembled`` does; None: it can't."""
+    leaves = []
+    for position, element in places:
+        if element is not None:
+            return None
+        type = types[position]
+        kind = None if type.rank or plain[position] else type.dtype.type
+        leaves.append(Part(None if len(types) == 1 else position, kind))
+    return _part(structure, leaves)
+
+
+def _part(structure: Any, leaves: Sequence[Part]) -> Results:
+    """Return the part that a structure is; recursion as deep as the user's nesting."""
+    kind = structure.type
+    if kind is None:
+        return leaves[0] if leaves else None
+    if kind not in (tuple, list, dict):
+        return None
+    children = []
+    start = 0
+    for child in structure.children():
+        part = _part(child, leaves[start : start + child.num_leaves])
+        if part is None:
+            return None
+        children.append(part)
+        start += child.num_leaves
+    return Container(kind, tuple(children), tuple(structure.entries()) if kind is dict else ())
+
+
 def _structured(structure: Any, leaves: Sequence[str], scope: dict[str, Any]) -> str:
     """Return the expression that builds ``structure``; recursion as deep as the user's nesting."""
     kind = structure.type
@@ -95,7 +131,6 @@ def _run(leaves: Sequence[str]) -> str:
 
 def _builder(structure: Any) -> Callable[[list[Any]], Any]:
     return lambda leaves: optree.tree_unflatten(structure, leaves)
-
 
 
 def joined(structures: Sequence[Any]) -> Any:

@@ -21,11 +21,15 @@ _compiling = threading.Lock()
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Executable:
-    """An emitted function ready to be called with flat arguments of fixed types."""
+    """An emitted function ready to be called with flat arguments of fixed types.
+
+    ``unchecked`` is the same without a look at the arguments' types.
+    """
 
     call: Callable[..., tuple[Any, ...]]
     compiled: int
     loaded: int
+    unchecked: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,7 +60,8 @@ def executable(work: Work) -> Executable:
         after = _counts(function)
     # A call with other types now raises TypeError instead of compiling anew.
     function.disable_compile()
-    return Executable(function, after[0] - before[0], after[1] - before[1])
+    unchecked = getattr(function.overloads.get(signature), "entry_point", None)
+    return Executable(function, after[0] - before[0], after[1] - before[1], unchecked)
 
 
 def is_likely_stored(work: Work) -> bool:

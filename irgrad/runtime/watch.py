@@ -8,6 +8,7 @@ result.
 
 from __future__ import annotations
 
+import dis
 import functools
 import types
 import zlib
@@ -109,7 +110,7 @@ def _own_variables(function: types.FunctionType) -> Iterator[tuple[Callable[[], 
             continue
         yield _cell_reader(cell), value
     scope = function.__globals__
-    for name in _names(function.__code__):
+    for name in _global_names(function.__code__):
         if name in scope:
             yield _global_reader(scope, name), scope[name]
 
@@ -136,10 +137,23 @@ def _global_reader(scope: dict[str, Any], name: str) -> Callable[[], Any]:
     return lambda: scope.get(name)
 
 
+def _global_names(code: types.CodeType) -> Iterator[str]:
+    """Yield the names that a code object and those inside it look up globally, attributes not."""
+    for part in _every_code(code):
+        for instruction in dis.get_instructions(part):
+            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                yield instruction.argval
+
+
 def _names(code: types.CodeType) -> Iterator[str]:
-    """Yield the names that a code object and those inside it may look up globally."""
+    """Yield the names, of attributes too, that a code object and those inside it may look up."""
+    for part in _every_code(code):
+        yield from part.co_names
+
+
+def _every_code(code: types.CodeType) -> Iterator[types.CodeType]:
     stack = [code]
     while stack:
         current = stack.pop()
-        yield from current.co_names
+        yield current
         stack.extend(const for const in current.co_consts if isinstance(const, types.CodeType))

@@ -1,0 +1,289 @@
+"""Calls without a frame of Python's: functions in machine code in front of compiled ones.
+
+Between the user and a compiled function something must see whether these are arguments for it, and
+give the results the user's structure and NumPy's types. As a function of Python that takes as long
+as a small gradient. Here it is a function of CPython's C interface, assembled as LLVM's text for
+each form of call: how many arguments, and how the results are put together. What it meets (types,
+the compiled function, what to call instead) it finds in the tuple that it is bound to, so all
+calls of one form share one function.
+
+Reference: The Python/C API Reference Manual, "Call Protocol" and "Common Object Structures".
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_POINTER = ctypes.sizeof(ctypes.c_void_p)
+_TYPE_OFFSET = object.__basicsize__ - _POINTER
+"""Where an object holds its type: last in the head that all objects begin with."""
+_ITEMS_OFFSET = tuple.__basicsize__
+"""Where a tuple holds its items: behind the fields that all tuples have."""
+_KEYWORDS = 0x0001 | 0x0002
+"""METH_VARARGS | METH_KEYWORDS"""
+
+REFUSALS = (TypeError, ValueError, LookupError)
+"""What says that arguments are not those that a function was compiled for."""
+
+_DECLARATIONS = """\
+declare i64 @PyTuple_Size(ptr)
+declare ptr @PyTuple_New(i64)
+declare ptr @PyList_New(i64)
+declare i32 @PyList_SetItem(ptr, i64, ptr)
+declare ptr @PyDict_New()
+declare i64 @PyDict_Size(ptr)
+declare i32 @PyDict_SetItem(ptr, ptr, ptr)
+declare ptr @PyObject_Call(ptr, ptr, ptr)
+declare ptr @PyObject_CallOneArg(ptr, ptr)
+declare void @Py_IncRef(ptr)
+declare void @Py_DecRef(ptr)
+declare i32 @PyErr_ExceptionMatches(ptr)
+declare void @PyErr_Clear()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One result of the compiled function, or the only one, which ``kind``, if any, is given."""
+
+    place: int | None
+    kind: type | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A tuple, list or dict of results; ``keys`` are a dict's."""
+
+    kind: type
+    children: tuple[Container | Part, ...]
+    keys: tuple[Any, ...] = ()
+
+
+Results = Container | Part | None
+"""How results are put together from a tuple; None: as they come."""
+
+
+def front(
+    name: str,
+    doc: str | None,
+    types: Sequence[type],
+    run: Callable[..., Any],
+    results: Results,
+    others: Callable[..., Any],
+    refused: Callable[..., Any],
+) -> Callable[..., Any] | None:
+    """Return a function that runs ``run`` on arguments of exactly these ``types``.
+
+    ``name`` and ``doc`` are what it is called, and its docstring. It calls ``others`` with
+    arguments of other types and with keywords, and ``refused`` where ``run`` raises one of
+    ``REFUSALS``. None where this Python has no such interface.
+    """
+    if sys.implementation.name != "cpython":
+        return None
+    bound: list[Any] = [run, others, refused, REFUSALS, *types]
+    assembly = _Assembly(len(types), bound)
+    code = _machine_code(assembly.function(results))
+    keep = (code, _definition(name, code, doc or ""))
+    prototype = ctypes.PYFUNCTYPE(
+        ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p
+    )
+    new: Any = prototype(("PyCFunction_NewEx", ctypes.pythonapi))
+    made: Callable[..., Any] = new(ctypes.addressof(keep[1]), (*bound, keep), None)
+    return made
+
+
+class _Definition(ctypes.Structure):
+    """The structure PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("address", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+def _definition(name: str, code: _Code, doc: str) -> _Definition:
+    text = f"{name}($self, /, *args, **kwargs)\n--\n\n{doc}"
+    return _Definition(name.encode(), code.address, _KEYWORDS, text.encode())
+
+
+class _Assembly:
+    """Write the function of one form of call; ``bound`` gains the objects that it meets."""
+
+    def __init__(self, arguments: int, bound: list[Any]) -> None:
+        self._arguments = arguments
+        self._bound = bound
+        self._lines: list[str] = []
+        self._count = 0
+
+    def function(self, results: Results) -> str:
+        """Return the whole text."""
+        self._check_arguments()
+        run = self._object(0)
+        result = self._value(f"call ptr @PyObject_Call(ptr {run}, ptr %arguments, ptr null)")
+        self._branch(f"icmp ne ptr {result}, null", otherwise="%failed")
+        if results is None:
+            self._add(f"ret ptr {result}")
+        else:
+            self._put_together(results, result)
+            self._add(f"call void @Py_DecRef(ptr {result})")
+            self._add("ret ptr %made")
+            self._give_up(result)
+        self._fail()
+        self._turn_to("others", 1)
+        self._turn_to("refused", 2)
+        head = "define ptr @call(ptr %self, ptr %arguments, ptr %keywords) {\n"
+        return _DECLARATIONS + head + "\n".join(self._lines) + "\n}\n"
+
+    def _check_arguments(self) -> None:
+        self._branch("icmp eq ptr %keywords, null", otherwise="%named")
+        self._add("br label %unnamed")
+        self._label("named")
+        number = self._value("call i64 @PyDict_Size(ptr %keywords)")
+        self._branch(f"icmp eq i64 {number}, 0", otherwise="%others")
+        self._add("br label %unnamed")
+        self._label("unnamed")
+        count = self._value("call i64 @PyTuple_Size(ptr %arguments)")
+        self._branch(f"icmp eq i64 {count}, {self._arguments}", otherwise="%others")
+        for place in range(self._arguments):
+            argument = self._item("%arguments", place)
+            type = self._load(argument, _TYPE_OFFSET)
+            wanted = self._object(4 + place)
+            self._branch(f"icmp eq ptr {type}, {wanted}", otherwise="%others")
+
+    def _put_together(self, results: Container | Part, result: str) -> None:
+        """Make the results; whatever is made is at once put into ``%made``, which owns it."""
+        self._add(f"%made = {self._begun(results, result)}")
+        self._branch("icmp ne ptr %made, null", otherwise="%none")
+        if isinstance(results, Container):
+            self._fill("%made", results, result)
+
+    def _fill(self, container: str, results: Container, result: str) -> None:
+        """Fill a container; recursion as deep as the user's nesting."""
+        for place, child in enumerate(results.children):
+            value = self._value(self._begun(child, result))
+            self._branch(f"icmp ne ptr {value}, null", otherwise="%broken")
+            if results.kind is dict:
+                key = self._object(self._bind(results.keys[place]))
+                put = f"call i32 @PyDict_SetItem(ptr {container}, ptr {key}, ptr {value})"
+                status = self._value(put)
+                self._add(f"call void @Py_DecRef(ptr {value})")  # the dict has its own reference
+                self._branch(f"icmp eq i32 {status}, 0", otherwise="%broken")
+            elif results.kind is list:  # takes the reference
+                self._value(f"call i32 @PyList_SetItem(ptr {container}, i64 {place}, ptr {value})")
+            else:
+                where = self._at(container, _ITEMS_OFFSET + place * _POINTER)
+                self._add(f"store ptr {value}, ptr {where}")
+            if isinstance(child, Container):
+                self._fill(value, child, result)
+
+    def _begun(self, part: Container | Part, result: str) -> str:
+        """Return the instruction that makes a new reference: an empty container, a part."""
+        if isinstance(part, Container):
+            if part.kind is dict:
+                return "call ptr @PyDict_New()"
+            kind = "List" if part.kind is list else "Tuple"
+            return f"call ptr @Py{kind}_New(i64 {len(part.children)})"
+        item = result if part.place is None else self._item(result, part.place)
+        if part.kind is None:
+            self._add(f"call void @Py_IncRef(ptr {item})")
+            return f"getelementptr i8, ptr {item}, i64 0"
+        conversion = self._object(self._bind(part.kind))
+        return f"call ptr @PyObject_CallOneArg(ptr {conversion}, ptr {item})"
+
+    def _give_up(self, result: str) -> None:
+        """Add what happens where a part can't be made, for want of memory."""
+        self._label("broken")
+        self._add("call void @Py_DecRef(ptr %made)")
+        self._add("br label %none")
+        self._label("none")
+        self._add(f"call void @Py_DecRef(ptr {result})")
+        self._add("ret ptr null")
+
+    def _fail(self) -> None:
+        """Add what happens where ``run`` raises."""
+        self._label("failed")
+        errors = self._object(3)
+        matches = self._value(f"call i32 @PyErr_ExceptionMatches(ptr {errors})")
+        self._branch(f"icmp ne i32 {matches}, 0", otherwise="%raised")
+        self._add("call void @PyErr_Clear()")
+        self._add("br label %refused")
+        self._label("raised")
+        self._add("ret ptr null")
+
+    def _turn_to(self, label: str, place: int) -> None:
+        self._label(label)
+        other = self._object(place)
+        call = f"call ptr @PyObject_Call(ptr {other}, ptr %arguments, ptr %keywords)"
+        self._add(f"ret ptr {self._value(call)}")
+
+    def _bind(self, value: Any) -> int:
+        self._bound.append(value)
+        return len(self._bound) - 1
+
+    def _object(self, place: int) -> str:
+        return self._item("%self", place)
+
+    def _item(self, items: str, place: int) -> str:
+        return self._load(items, _ITEMS_OFFSET + place * _POINTER)
+
+    def _load(self, pointer: str, offset: int) -> str:
+        return self._value(f"load ptr, ptr {self._at(pointer, offset)}")
+
+    def _at(self, pointer: str, offset: int) -> str:
+        return self._value(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+
+    def _value(self, instruction: str) -> str:
+        self._count += 1
+        self._add(f"%v{self._count} = {instruction}")
+        return f"%v{self._count}"
+
+    def _branch(self, condition: str, *, otherwise: str) -> None:
+        """Go on where a condition holds."""
+        truth = self._value(condition)
+        self._count += 1
+        label = f"on{self._count}"
+        self._add(f"br i1 {truth}, label %{label}, label {otherwise}")
+        self._label(label)
+
+    def _label(self, name: str) -> None:
+        self._lines.append(f"{name}:")
+
+    def _add(self, line: str) -> None:
+        self._lines.append(f"  {line}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Code:
+    """Machine code and what owns it."""
+
+    engine: Any
+    address: int
+
+
+_known: dict[str, _Code] = {}
+_assembling = threading.Lock()
+
+
+def _machine_code(text: str) -> _Code:
+    """Return the machine code of a function of LLVM's; the same text is assembled once."""
+    from llvmlite import binding
+
+    with _assembling:
+        code = _known.get(text)
+        if code is None:
+            binding.initialize_native_target()
+            binding.initialize_native_asmprinter()
+            target: Any = binding.Target.from_default_triple()
+            machine = target.create_target_machine(opt=1, codemodel="jitdefault", jit=True)
+            module = binding.parse_assembly(text)
+            engine: Any = binding.create_mcjit_compiler(module, machine)
+            engine.finalize_object()
+            code = _known[text] = _Code(engine, engine.get_function_address("call"))
+        return code

@@ -1,0 +1,163 @@
+"""Functions in machine code in front of others: what they pass on, refuse and put together."""
+
+import gc
+import inspect
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+from irgrad.runtime.front import Container, Part, front
+
+
+def others(*args, **kwargs):
+    return "others", args, kwargs
+
+
+def refused(*args, **kwargs):
+    return "refused", args, kwargs
+
+
+def made(run, types=(float, float), results=None):
+    return front("named", "What it does.", types, run, results, others, refused)
+
+
+def flat(x, y):
+    return x, y, x + y
+
+
+def test_results_come_as_they_are_where_nothing_is_put_together():
+    result = flat(1.0, 2.0)
+    assert made(lambda x, y: result)(1.0, 2.0) is result
+
+
+def test_results_are_put_together_in_any_nesting():
+    wanted = Container(
+        tuple,
+        (
+            Part(2, np.float64),
+            Container(list, (Part(0), Container(tuple, ()), Container(list, (Part(1),)))),
+            Container(dict, (Part(1, str), Container(dict, (Part(0),), (4,))), ("k", (1, 2))),
+        ),
+    )
+    value, numbers, named = made(flat, results=wanted)(1.0, 2.0)
+    assert type(value) is np.float64
+    assert value == 3.0
+    assert numbers == [1.0, (), [2.0]]
+    assert named == {"k": "2.0", (1, 2): {4: 1.0}}
+    assert list(named) == ["k", (1, 2)]
+
+
+def test_the_only_result_may_be_converted():
+    assert type(made(lambda x, y: x, results=Part(None, np.float32))(1.5, 2.0)) is np.float32
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        ((1.0, 2), {}),
+        ((np.float64(1.0), 2.0), {}),
+        ((1.0,), {}),
+        ((), {}),
+        ((1.0, 2.0, 3.0), {}),
+        ((1.0,), {"y": 2.0}),
+    ],
+)
+def test_other_arguments_are_passed_on(args, kwargs):
+    assert made(flat)(*args, **kwargs) == ("others", args, kwargs)
+
+
+def test_an_empty_dict_of_keywords_is_none():
+    keywords = {}
+    assert made(flat)(1.0, 2.0, **keywords) == (1.0, 2.0, 3.0)
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, LookupError, KeyError])
+def test_refusals_are_passed_on(error):
+    def run(x, y):
+        raise error("not for me")
+
+    assert made(run)(1.0, 2.0) == ("refused", (1.0, 2.0), {})
+
+
+@pytest.mark.parametrize("error", [ArithmeticError, KeyboardInterrupt])
+def test_other_errors_are_raised(error):
+    def run(x, y):
+        raise error("mine")
+
+    with pytest.raises(error, match="mine"):
+        made(run)(1.0, 2.0)
+
+
+def test_errors_while_results_are_put_together_are_raised_and_leak_nothing():
+    def fail(value):
+        raise RuntimeError(f"no room for {value}")
+
+    class Fails:
+        def __new__(cls, value):
+            return fail(value)
+
+    kept = object()
+    result = (kept, 1.0)
+    wanted = Container(tuple, (Part(0), Container(list, (Part(0), Part(1, Fails)))))
+    call = made(lambda x, y: result, results=wanted)
+    before = sys.getrefcount(kept), sys.getrefcount(result)
+    for _ in range(5):
+        with pytest.raises(RuntimeError, match=r"no room for 1\.0"):
+            call(1.0, 2.0)
+    gc.collect()
+    assert (sys.getrefcount(kept), sys.getrefcount(result)) == before
+
+
+def test_references_are_neither_lost_nor_kept():
+    kept = np.ones(3)
+    result = (kept, kept)
+    nested = Container(list, (Part(1),))
+    wanted = Container(tuple, (Part(0), Container(dict, (Part(1), nested), ("a", "b"))))
+    call = made(lambda x, y: result, results=wanted)
+    before = sys.getrefcount(kept), sys.getrefcount(result)
+    for _ in range(5):
+        call(1.0, 2.0)
+    assert (sys.getrefcount(kept), sys.getrefcount(result)) == before
+
+
+def test_it_has_a_name_a_docstring_and_a_signature():
+    call = made(flat)
+    assert call.__name__ == "named"
+    assert call.__doc__ == "What it does."
+    assert str(inspect.signature(call)) == "(*args, **kwargs)"
+
+
+def test_it_goes_with_what_it_calls():
+    class Run:
+        def __call__(self, x, y):
+            return x
+
+    run = Run()
+    gone = weakref.ref(run)
+    call = made(run)
+    call(1.0, 2.0)
+    del run, call
+    gc.collect()
+    assert gone() is None
+
+
+def test_threads_may_call_it_at_once():
+    wanted = Container(tuple, (Part(2, np.float64), Container(list, (Part(0), Part(1)))))
+    call = made(flat, results=wanted)
+    wrong = []
+
+    def work(number):
+        for step in range(2000):
+            x, y = float(number), float(step)
+            if call(x, y) != (x + y, [x, y]):
+                wrong.append((x, y))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
