@@ -13,6 +13,7 @@ from typing import Any, overload
 import numpy as np
 
 from irgrad.arguments import NAMESPACE, Call, Signature, is_traced
+from irgrad.buffers import Gradient, Writer
 from irgrad.errors import ArgumentError, CompileWarning, DifferentiationError
 from irgrad.inline.reverse import inline_value_and_grad
 from irgrad.interpret.draw import draw_graph
@@ -30,7 +31,16 @@ from irgrad.runtime.shortcuts import Made, Shortcuts
 from irgrad.runtime.statistics import Statistics
 from irgrad.runtime.take_apart import taking_apart
 from irgrad.runtime.threads import forget_in_child, threads_are_safe
-from irgrad.specialise import Specialisation, begun, prepared, specialise, warn_of_independence
+from irgrad.runtime.watch import watching
+from irgrad.specialise import (
+    GRADIENT,
+    VALUE,
+    Specialisation,
+    begun,
+    prepared,
+    specialise,
+    warn_of_independence,
+)
 from irgrad.trace.origins import warn_here
 
 
@@ -74,6 +84,7 @@ class CompiledFunction:
         self._seen: dict[Any, list[tuple[tuple[int, ...], ...]]] = {}
         self._values = Shortcuts("value", self.__call__.__doc__, self._value)
         self._gradients = Shortcuts("value_and_grad", self.value_and_grad.__doc__, self._gradient)
+        self._writer = Writer()
         self._takers: dict[Any, Callable[..., list[Any]]] = {}
         self._latest: Specialisation | None = None
         self._counted: list[Executable] = []
@@ -90,13 +101,25 @@ class CompiledFunction:
         """Return the value and the gradient with respect to ``argnums``.
 
         The gradient has the structure of the argument; a tuple of them for a tuple ``argnums``.
+        ``out=``, arrays in that structure, is written into and returned as the gradient; a function
+        with a parameter of that name gets it as any other argument.
 
-        Raises: DifferentiationError where the function returns no single real number.
+        Raises: DifferentiationError where the function returns no single real number;
+        ArgumentError where arrays of ``out`` have another dtype or shape, are not contiguous, or
+        share memory with an argument or each other.
+
+        >>> import numpy as np
+        >>> f = compile(lambda x: np.sum(x * x), jit=False)
+        >>> slopes = np.empty(2)
+        >>> f.value_and_grad(np.array([1.0, 2.0]), out=slopes)[1] is slopes
+        True
+        >>> slopes
+        array([2., 4.])
         """
         return self._gradients.call(*args, **kwargs)  # type: ignore[no-any-return]
 
     def grad(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the gradient with respect to ``argnums``."""
+        """Return the gradient with respect to ``argnums``; see ``value_and_grad`` for ``out=``."""
         return self.value_and_grad(*args, **kwargs)[1]
 
     def _value(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -105,6 +128,9 @@ class CompiledFunction:
         return self._run(args, kwargs, gradient=False)
 
     def _gradient(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if "out" in kwargs and not self._signature.takes("out"):
+            rest = dict(kwargs)
+            return self._written(args, rest, rest.pop("out"))
         if is_traced((args, kwargs)):
             argnums = self._argnums[0] if self._one else self._argnums
             return inline_value_and_grad(self._function, argnums, args, kwargs)
@@ -116,28 +142,52 @@ class CompiledFunction:
         if gradient and chosen.complaint is not None:
             raise chosen.complaint
         if self._options.tier == "auto" and self._options.jit:
-            kind = "value_and_grad" if gradient else "value"
-            job = chosen.jobs.get(kind)
+            job = chosen.jobs.get(GRADIENT if gradient else VALUE)
             if job is None or job.ready is None:
                 return self._meanwhile(chosen, call, gradient)
         made = self._made(chosen, call, gradient)
         if not kwargs and not call.static:
             shortcuts = self._gradients if gradient else self._values
-            whole = made if _is_flat(call) else self._from_trees(call, args, made.run)
+            whole = made if call.is_flat() else self._from_trees(call, args, made.run)
             shortcuts.add(args, whole, compiled=self._options.jit)
             if gradient:  # machine code without a method of Python's in front of it
                 self.__dict__["value_and_grad"] = shortcuts.call
         return made.run(*call.values)
 
+    def _written(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
+    ) -> tuple[Any, Any]:
+        """Return value and gradient, the latter written into ``out``."""
+        known = None if kwargs else self._writer.known(args, out)
+        if known is not None:
+            return known
+        if is_traced((args, kwargs, out)):
+            raise ArgumentError(
+                "out= is given while another function is traced",
+                remedy="leave it out there: what is traced has no arrays yet",
+            )
+        call = self._signature.take_apart(args, kwargs)
+        chosen = self._specialisation(call)
+        if chosen.complaint is not None:
+            raise chosen.complaint
+        gradient = Gradient.of(call, self._argnums, chosen.wanted or (), self._one)
+        value, ready = self._writer.write(chosen, call, gradient, out)
+        if ready is not None:
+            self._count(ready)
+            if not kwargs and not call.static and call.is_flat():
+                self._writer.remember(chosen, call, args, out, ready.call)
+        return value, out
+
     def _meanwhile(self, chosen: Specialisation, call: Call, gradient: bool) -> Any:
         """Answer a call while the compiler is at work, which is set to work after the first."""
-        job = chosen.jobs.get("value_and_grad" if gradient else "value")
+        kind = GRADIENT if gradient else VALUE
+        job = chosen.jobs.get(kind)
         plain = None if job is None else job.plain
         run = evaluating(chosen.graph(gradient)) if plain is None else plain.call
         try:
             result = self._assembled(chosen, call, gradient, run).run(*call.values)
         finally:
-            begun(chosen, gradient)
+            begun(chosen, kind)
         with self._lock:
             if plain is None:
                 self.stats.evaluated += 1
@@ -204,15 +254,9 @@ class CompiledFunction:
 
     def _made(self, chosen: Specialisation, call: Call, gradient: bool) -> Made:
         """Return the function from flat arguments to the result in the user's structure."""
-        ready = prepared(chosen, gradient)
-        with self._lock:
-            self.stats.tier = "compiled"
-            if ready not in self._counted:
-                self._counted.append(ready)
-                self.stats.compiles += ready.compiled
-                self.stats.cache_hits += ready.loaded
-                if gradient and self._options.tier != "auto":
-                    self._warn_of_independence(chosen)
+        ready = prepared(chosen, GRADIENT if gradient else VALUE)
+        if self._count(ready) and gradient and self._options.tier != "auto":
+            self._warn_of_independence(chosen)
         made = self._assembled(chosen, call, gradient, ready.call)
         # A Python float is a double whatever happens; arrays must be looked at.
         if made.inner is ready.call and ready.unchecked is not None and all(
@@ -220,6 +264,17 @@ class CompiledFunction:
         ):
             made = replace(made, inner=ready.unchecked)
         return made
+
+    def _count(self, ready: Executable) -> bool:
+        """Add what a compiled function has cost to the statistics; tell whether it is new."""
+        with self._lock:
+            self.stats.tier = "compiled"
+            if ready in self._counted:
+                return False
+            self._counted.append(ready)
+            self.stats.compiles += ready.compiled
+            self.stats.cache_hits += ready.loaded
+            return True
 
     def _warn_of_independence(self, chosen: Specialisation) -> None:
         warn_of_independence(chosen, getattr(self._function, "__name__", "the function"))
@@ -232,24 +287,17 @@ class CompiledFunction:
         types = [node.array_type for node in graph.outputs]
         jitted = explaining(jitted, graph)
         if chosen.traced.captured or chosen.watched.variables or chosen.watched.contents:
-            jitted = _watching(jitted, chosen)
+            jitted = watching(jitted, chosen.watched, chosen.traced.captured)
         structure = chosen.traced.structure
-        if gradient:
-            gradients = [call.structures[argument] for argument in self._argnums]
-            slopes = gradients[0] if self._one else joined(gradients)
-            structure = joined([structure, slopes])
         plain = [False] * len(types)
         places: list[tuple[int, int | None]] = [(place, None) for place in range(len(types))]
         if gradient and chosen.wanted is not None:
             first = len(types) - len(chosen.wanted)
             # The gradient of a Python number is one, as the argument is.
             plain[first:] = [call.leaves[i].weak in (float, complex) for i in chosen.wanted]
-            results = {leaf: first + place for place, leaf in enumerate(chosen.wanted)}
-            places[first:] = [
-                (results[leaf], element)
-                for argument in self._argnums
-                for leaf, element in call.places(argument % len(call.parameters))
-            ]
+            slopes = Gradient.of(call, self._argnums, chosen.wanted, self._one)
+            structure = joined([structure, slopes.structure])
+            places[first:] = [(first + place, element) for place, element in slopes.places]
         run = assembled(jitted, len(call.leaves), types, structure, plain, places)
         form = parts(types, structure, plain, places)
         return Made(run, run if form is None else jitted, form)
@@ -257,7 +305,7 @@ class CompiledFunction:
     def forget(self) -> None:
         """Trace and compile anew at the next call."""
         self._lock = threading.RLock()
-        for table in (self._table, self._seen, self._values, self._gradients):
+        for table in (self._table, self._seen, self._values, self._gradients, self._writer):
             table.clear()
         self.__dict__.pop("value_and_grad", None)
 
@@ -280,8 +328,8 @@ class CompiledFunction:
             )
         gradient = None
         if chosen.joint is not None:
-            gradient = prepared(chosen, True).call
-        return Bound(prepared(chosen, False).call, gradient)
+            gradient = prepared(chosen, GRADIENT).call
+        return Bound(prepared(chosen, VALUE).call, gradient)
 
     def lower(self, *args: Any, **kwargs: Any) -> Compilation:
         """Return every stage of the compilation for such arguments, without running numba."""
@@ -361,29 +409,6 @@ class CompiledFunction:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
-
-
-def _is_flat(call: Call) -> bool:
-    """Tell whether the arguments are the leaves, ready for the compiled code as they are."""
-    return all(
-        structure.num_nodes == 1 and structure.num_leaves == 1 for structure in call.structures
-    )
-
-
-def _watching(jitted: Callable[..., Any], chosen: Specialisation) -> Callable[..., Any]:
-    """Return the compiled function with captured arrays appended, refusing when they are stale."""
-    captured = chosen.traced.captured
-    unchanged = chosen.watched.unchanged
-
-    def call(*args: Any) -> Any:
-        if not unchanged():
-            raise ValueError("something the function read from outside has changed")
-        try:
-            return jitted(*args, *captured)
-        except TypeError:  # a captured array is not contiguous
-            return jitted(*args, *[np.require(a, requirements=["C", "A", "W"]) for a in captured])
-
-    return call
 
 
 @overload

@@ -69,6 +69,12 @@ class Call:
             tuple(leaf.rank_key() for leaf in self.leaves),
         )
 
+    def is_flat(self) -> bool:
+        """Tell whether the arguments are the leaves, ready for the compiled code as they are."""
+        return all(
+            structure.num_nodes == 1 and structure.num_leaves == 1 for structure in self.structures
+        )
+
     def places(self, parameter: int) -> list[tuple[int, int | None]]:
         """Return where the user's leaves of a parameter are: which leaf, which element of it."""
         places: list[tuple[int, int | None]] = [(0, None)] * self.structures[parameter].num_leaves
@@ -212,6 +218,14 @@ class Signature:
                     f"static_argnames {sorted(unknown)} are no parameters of the function",
                     remedy=f"its parameters are {', '.join(self._signature.parameters)}",
                 )
+
+    def takes(self, name: str) -> bool:
+        """Tell whether there is a parameter of this name, or one for any keywords."""
+        if self._signature is None:
+            return False
+        parameters = self._signature.parameters
+        kinds = {parameter.kind for parameter in parameters.values()}
+        return name in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
     def take_apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """Return a call's leaves, their values and structures.

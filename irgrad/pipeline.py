@@ -22,6 +22,7 @@ from irgrad.ir.text import digest, graph_text
 from irgrad.ir.verify import verify
 from irgrad.ops import OPS
 from irgrad.options import Options
+from irgrad.schedule.into import into
 from irgrad.schedule.lower import lower_function
 from irgrad.schedule.names import is_safe
 from irgrad.simplify import simplify
@@ -83,6 +84,23 @@ def compile_graph(
             if joint is not None:
                 verify(joint)
     return _emitted(traced, primal, joint, wanted or (), options, stages)
+
+
+def compile_into(
+    compilation: Compilation, wanted: Sequence[int], options: Options
+) -> tuple[loops.Program, EmittedModule]:
+    """Return a module whose function writes the gradient into arrays that it is given.
+
+    It takes them after its arguments, and returns the value and those slopes that are numbers.
+    """
+    function = compilation.program.functions[-1]
+    name = function.name.replace("value_and_grad", "value_and_grad_into", 1)
+    program = loops.Program((into(function, name, len(wanted)),))
+    shown = compilation.traced.name if is_safe(compilation.traced.name) else "function"
+    notes = _notes(program.functions[0], options)
+    title = f"{shown}: value, and gradient written into arrays that are given."
+    source = emit(program, title=title, notes=notes, fastmath=options.fastmath)
+    return program, EmittedModule(source, digest(source), (name,))
 
 
 def _emitted(

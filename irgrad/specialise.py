@@ -19,10 +19,11 @@ from irgrad.inline.reverse import INDEPENDENT
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph
 from irgrad.ir.loops import Call as KernelCall
-from irgrad.ir.loops import Function, Loop, every_statement
+from irgrad.ir.loops import Function, Loop, Program, every_statement
+from irgrad.ir.module import EmittedModule
 from irgrad.ir.types import ArrayType
 from irgrad.options import LONG, Options
-from irgrad.pipeline import Compilation, compile_graph, differentiated
+from irgrad.pipeline import Compilation, compile_graph, compile_into, differentiated
 from irgrad.reroll import reroll
 from irgrad.runtime.background import Job, begin
 from irgrad.runtime.call import (
@@ -43,6 +44,8 @@ from irgrad.trace.trace import InputSpec, Traced, run_traced
 SMALL = 16
 MANY = 600
 """Scalars from which those without a pattern are grouped: numba needs 8 ms for each."""
+VALUE, GRADIENT, INTO = "value", "value_and_grad", "value_and_grad_into"
+"""The functions that a specialisation becomes; the last one writes into arrays it is given."""
 SIZE_LETTERS = ("n", "m", "p", "q", "r", "s")
 """Names of sizes, which no loop variable may have."""
 
@@ -66,6 +69,7 @@ class Specialisation:
     jobs: dict[str, Job] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _compilation: Compilation | None = None
+    _into: tuple[Program, EmittedModule] | None = None
 
     @property
     def compilation(self) -> Compilation:
@@ -82,10 +86,28 @@ class Specialisation:
             return self._compilation
 
     def work(self, kind: str) -> Work:
-        """Return what the compiler has to do for the value, or for value and gradient."""
+        """Return what the compiler has to do for the function of a kind."""
+        if kind == INTO:
+            assert self.wanted is not None
+            with self.lock:
+                if self._into is None:
+                    self._into = compile_into(self.compilation, self.wanted, self.options)
+            program, module = self._into
+            types = [
+                ArrayType(argument.dtype, argument.shape)
+                for argument in program.functions[0].arguments
+            ]
+            return Work(module, module.functions[0], types)
         module = self.compilation.module
-        name = module.functions[1 if kind == "value_and_grad" else 0]
-        return Work(module, name, self.types)
+        return Work(module, module.functions[kind == GRADIENT], self.types)
+
+    def function(self, kind: str) -> Function:
+        """Return the function of a kind as it was scheduled."""
+        if kind == INTO:
+            self.work(kind)
+            assert self._into is not None
+            return self._into[0].functions[0]
+        return self.compilation.program.functions[kind == GRADIENT]
 
     def pending(self) -> list[Job]:
         """Return the jobs in the background, over or not."""
@@ -271,9 +293,8 @@ def warn_of_independence(specialisation: Specialisation, name: str) -> None:
         warn_here(INDEPENDENT.format(name), GradientWarning)
 
 
-def begun(specialisation: Specialisation, gradient: bool) -> Job:
+def begun(specialisation: Specialisation, kind: str) -> Job:
     """Return the job that compiles a function in the background, starting it at most once."""
-    kind = "value_and_grad" if gradient else "value"
     job = specialisation.jobs.get(kind)
     if job is not None and not job.lost():
         return job  # without the lock, which the job holds while it lowers the graph
@@ -283,27 +304,20 @@ def begun(specialisation: Specialisation, gradient: bool) -> Job:
 
             def make() -> tuple[Work, bool]:
                 work = specialisation.work(kind)
-                parts = every_statement(_function_of(specialisation, work).body)
+                parts = every_statement(specialisation.function(kind).body)
                 return work, not any(isinstance(part, Loop | KernelCall) for part in parts)
 
             job = specialisation.jobs[kind] = begin(make, specialisation.stages)
         return job
 
 
-def _function_of(specialisation: Specialisation, work: Work) -> Function:
-    functions = specialisation.compilation.program.functions
-    (function,) = (function for function in functions if function.name == work.name)
-    return function
-
-
-def prepared(specialisation: Specialisation, gradient: bool) -> Executable:
+def prepared(specialisation: Specialisation, kind: str) -> Executable:
     """Return the compiled function of a specialisation, compiling it at most once."""
-    kind = "value_and_grad" if gradient else "value"
     ready = specialisation.executables.get(kind)
     if ready is not None:
         return ready
     if specialisation.options.tier == "auto" and specialisation.options.jit:
-        job = begun(specialisation, gradient)
+        job = begun(specialisation, kind)
         job.wait()
         assert job.ready is not None
         ready = specialisation.executables[kind] = job.ready
@@ -315,9 +329,8 @@ def prepared(specialisation: Specialisation, gradient: bool) -> Executable:
             if specialisation.options.jit:
                 with specialisation.stages.stage("numba"):
                     if not is_likely_stored(work):
-                        function = _function_of(specialisation, work)
                         name = specialisation.traced.graph.name
-                        announce(name, function, work.module)
+                        announce(name, specialisation.function(kind), work.module)
                     ready = executable(work)
             else:
                 ready = plain_executable(work)
@@ -326,7 +339,10 @@ def prepared(specialisation: Specialisation, gradient: bool) -> Executable:
 
 
 __all__ = [
+    "GRADIENT",
+    "INTO",
     "NAMESPACE",
+    "VALUE",
     "Specialisation",
     "assign_sizes",
     "begun",

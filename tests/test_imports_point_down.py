@@ -21,6 +21,7 @@ LAYERS: list[set[str]] = [
     {"arguments", "differentiate", "emit", "reroll", "runtime", "schedule", "simplify"},
     {"group", "inline", "pipeline"},
     {"report", "specialise"},
+    {"buffers"},
     {"api"},
     {"control", "scipy", "transforms"},
     {"implicit", "nn", "ode", "testing"},

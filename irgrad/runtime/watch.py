@@ -12,7 +12,7 @@ import dis
 import functools
 import types
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,22 @@ class Watched:
             if read() is not value:
                 return False
         return all(checksum(array) == known for array, known in self.contents)
+
+
+def watching(
+    jitted: Callable[..., Any], watched: Watched, captured: Sequence[np.ndarray]
+) -> Callable[..., Any]:
+    """Return the compiled function with captured arrays appended, refusing when they are stale."""
+
+    def call(*args: Any) -> Any:
+        if not watched.unchanged():
+            raise ValueError("something the function read from outside has changed")
+        try:
+            return jitted(*args, *captured)
+        except TypeError:  # a captured array is not contiguous
+            return jitted(*args, *[np.require(a, requirements=["C", "A", "W"]) for a in captured])
+
+    return call
 
 
 def checksum(array: np.ndarray) -> int:
