@@ -82,8 +82,10 @@ class CompiledFunction:
         self._shapes = shapes
         self._table: dict[Any, list[Specialisation]] = {}
         self._seen: dict[Any, list[tuple[tuple[int, ...], ...]]] = {}
-        self._values = Shortcuts("value", self.__call__.__doc__, self._value)
-        self._gradients = Shortcuts("value_and_grad", self.value_and_grad.__doc__, self._gradient)
+        self._values = Shortcuts("value", self.__call__.__doc__, self._value, lambda call: None)
+        self._gradients = Shortcuts(
+            "value_and_grad", self.value_and_grad.__doc__, self._gradient, self._without_a_method
+        )
         self._writer = Writer()
         self._takers: dict[Any, Callable[..., list[Any]]] = {}
         self._latest: Specialisation | None = None
@@ -136,6 +138,10 @@ class CompiledFunction:
             return inline_value_and_grad(self._function, argnums, args, kwargs)
         return self._run(args, kwargs, gradient=True)
 
+    def _without_a_method(self, call: Callable[..., Any]) -> None:
+        """Let ``value_and_grad`` be the quickest way itself, which a method would double."""
+        self.__dict__["value_and_grad"] = call
+
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, gradient: bool) -> Any:
         call = self._signature.take_apart(args, kwargs)
         chosen = self._specialisation(call)
@@ -150,8 +156,6 @@ class CompiledFunction:
             shortcuts = self._gradients if gradient else self._values
             whole = made if call.is_flat() else self._from_trees(call, args, made.run)
             shortcuts.add(args, whole, compiled=self._options.jit)
-            if gradient:  # machine code without a method of Python's in front of it
-                self.__dict__["value_and_grad"] = shortcuts.call
         return made.run(*call.values)
 
     def _written(
@@ -307,7 +311,6 @@ class CompiledFunction:
         self._lock = threading.RLock()
         for table in (self._table, self._seen, self._values, self._gradients, self._writer):
             table.clear()
-        self.__dict__.pop("value_and_grad", None)
 
     def bind(self, *args: Any) -> Bound:
         """Return the compiled functions for arguments of exactly these types, unwrapped.

@@ -13,8 +13,10 @@ numba is imported where it is used: plain Python (`jit=False`) does without it.
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +97,7 @@ class MachineCodeCache:
 
         rebuild = interruptible(CompileResult._rebuild)
         try:
-            symbols, reduced = pickle.loads(payload)
+            symbols, reduced = _Unpickler(io.BytesIO(payload)).load()
             _resolve(symbols, target_context)
             return rebuild(target_context, *reduced)
         except Exception:  # intact but not for this process, whatever numba then raises
@@ -151,6 +153,35 @@ class MachineCodeCache:
             quarantine(path)
         except OSError as error:  # unreadable and not to be moved either
             warn_memory_only(error)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Read what was stored, without importing the modules of numba that functions came from."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a pickle names, but for numba's way to rebuild an environment."""
+        if (module, name) == ("numba.core.environment", "_rebuild_env"):
+            return _environment
+        return super().find_class(module, name)
+
+
+def _environment(module: str, constants: list[Any], name: str) -> Any:
+    """Return the environment of a compiled function: the objects of Python that it needs.
+
+    Its globals are for functions in object mode, which are not stored. numba imports the module
+    for them, which takes as long as everything else.
+    """
+    from numba.core.environment import Environment, lookup_environment
+
+    known = lookup_environment(name)
+    if known is not None:
+        return known
+    loaded = sys.modules.get(module)
+    environment = Environment({"__name__": module} if loaded is None else vars(loaded))
+    environment.consts[:] = constants
+    environment.env_name = name
+    Environment._memo[name] = environment
+    return environment
 
 
 def _needed_symbols(library: Any) -> list[str]:

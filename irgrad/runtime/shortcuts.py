@@ -25,26 +25,38 @@ class Made:
 class Shortcuts:
     """What answers the calls of one method.
 
-    ``call`` is the quickest way that there is: machine code for the types last added, which turns
-    to the table of all types for others.
+    ``call`` is the quickest way that there is: machine code for the types of the last calls, which
+    turns to the table of all types for others. It is made at the second call with such types, and
+    handed to ``changed``.
     """
 
     def __init__(
-        self, name: str, doc: str | None, look_up: Callable[[tuple[Any, ...], dict[str, Any]], Any]
+        self,
+        name: str,
+        doc: str | None,
+        look_up: Callable[[tuple[Any, ...], dict[str, Any]], Any],
+        changed: Callable[[Callable[..., Any]], None],
     ) -> None:
         """Have ``look_up`` answer where there is no shortcut."""
         self._name = name
-        self._look_up = look_up
-        self._known: dict[tuple[type, ...], Callable[..., Any]] = {}
         self._doc = doc
+        self._look_up = look_up
+        self._changed = changed
+        self._known: dict[tuple[type, ...], Callable[..., Any]] = {}
+        self._next: tuple[tuple[type, ...], Made] | None = None
         self.call: Callable[..., Any] = self._choose
 
     def _choose(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs:
+            types = tuple(map(type, args))
             try:
-                return self._known[tuple(map(type, args))](*args)
+                result = self._known[types](*args)
             except REFUSALS:
                 pass  # other types, sizes or dtypes than last time
+            else:
+                if self._next is not None and self._next[0] == types:
+                    self._move_in_front(*self._next)
+                return result
         return self._look_up(args, kwargs)
 
     def _refused(self, *args: Any, **kwargs: Any) -> Any:
@@ -54,21 +66,22 @@ class Shortcuts:
         """Answer calls with arguments of such types by ``made`` from now on."""
         types = tuple(map(type, args))
         self._known[types] = made.run
-        if compiled:
-            self.call = (
-                front(
-                    self._name,
-                    self._doc,
-                    types,
-                    made.inner,
-                    made.results,
-                    self._choose,
-                    self._refused,
-                )
-                or self._choose
-            )
+        self._next = (types, made) if compiled else None
+        self._set(self._choose)
+
+    def _move_in_front(self, types: tuple[type, ...], made: Made) -> None:
+        self._next = None
+        others, refused = self._choose, self._refused
+        code = front(self._name, self._doc, types, made.inner, made.results, others, refused)
+        if code is not None:
+            self._set(code)
+
+    def _set(self, call: Callable[..., Any]) -> None:
+        self.call = call
+        self._changed(call)
 
     def clear(self) -> None:
         """Look everything up again."""
         self._known.clear()
-        self.call = self._choose
+        self._next = None
+        self._set(self._choose)

@@ -25,7 +25,23 @@ def test_every_way_to_call_gives_the_same():
         np.testing.assert_array_equal(by_y, [6.0, 20.0])
 
 
-@pytest.mark.parametrize("rounds", [1, 2])
+def test_machine_code_is_made_at_the_second_call_of_a_kind():
+    compiled = irgrad.compile(product)
+    built = type(len)
+    kinds = []
+    for _ in range(3):
+        compiled.value_and_grad(1.0, 2.0)
+        kinds.append(type(compiled.value_and_grad) is built)
+    compiled.value_and_grad(np.ones(3), 2.0)
+    kinds.append(type(compiled.value_and_grad) is built)
+    assert kinds == [False, True, True, False]
+    plain = irgrad.compile(product, jit=False)
+    for _ in range(3):
+        plain.value_and_grad(1.0, 2.0)
+    assert type(plain.value_and_grad) is not built
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
 def test_types_dtypes_and_sizes_may_change_from_call_to_call(rounds):
     compiled = irgrad.compile(product)
     calls = [
