@@ -171,9 +171,9 @@ def _environment(module: str, constants: list[Any], name: str) -> Any:
     Its globals are for functions in object mode, which are not stored. numba imports the module
     for them, which takes as long as everything else.
     """
-    from numba.core.environment import Environment, lookup_environment
+    from numba.core.environment import Environment
 
-    known = lookup_environment(name)
+    known = Environment._memo.get(name)
     if known is not None:
         return known
     loaded = sys.modules.get(module)
