@@ -1,6 +1,6 @@
 """Expressions as Python text, with no more parentheses than Python needs.
 
-Templates such as ``x * y`` are parsed once; operands take the places of ``x``, ``y`` and ``z`` in
+Templates such as ``x * y`` are parsed once; operands take the places of ``x``, ``y`` and so on in
 the syntax tree, and ``ast.unparse`` prints it.
 """
 
@@ -16,8 +16,8 @@ from irgrad.emit import library, vector_math
 from irgrad.errors import InternalError
 from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
+from irgrad.ir.op import PLACES
 
-_PLACES = ("x", "y", "z")
 _ARITHMETIC = ("x + y", "x - y", "x * y")
 
 
@@ -87,7 +87,7 @@ class Printer:
         if expression.vector_math is not None:
             kernel = vector_math.kernel(expression.vector_math, expression.dtype.name)
             if kernel is not None:
-                template = f"{kernel.function}({', '.join(_PLACES[: len(operands)])})"
+                template = f"{kernel.function}({', '.join(PLACES[: len(operands)])})"
         self.used.update(dict.fromkeys(library.called(template)))
         tree = substituted(template, operands)
         if expression.dtype.kind in "iu" and expression.dtype != np.int64:
@@ -140,7 +140,7 @@ def _parsed(text: str) -> ast.expr:
 
 def substituted(template: str, operands: list[ast.expr]) -> ast.expr:
     """Return a template with its places taken by ``operands``."""
-    places = _Places(dict(zip(_PLACES, operands, strict=False)))
+    places = _Places(dict(zip(PLACES, operands, strict=False)))
     tree: ast.expr = places.visit(_copied(_template(template)))
     return tree
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import IrgradError
-from irgrad.ir.op import Elementwise, Op
+from irgrad.ir.op import PLACES, Elementwise, Op
 from irgrad.ir.types import ArrayType
 from irgrad.ops.operand import NumPyOperand
 
@@ -94,7 +94,7 @@ class _Writer:
         """Write a line that computes ``op`` and return the name of its result."""
         if not isinstance(op.lowering, Elementwise) or params:
             raise _NotScalar
-        named = dict(zip("xyz", map(_text, operands), strict=False))
+        named = dict(zip(PLACES, map(_text, operands), strict=False))
         tree = ast.parse(op.lowering.expression, mode="eval").body
         expression = _Expression(named, self.functions).visit(tree)
         name = f"t{len(self.lines)}"
@@ -166,7 +166,7 @@ class FloatRule:
         self.op = op
         self.arity = arity
         writer = _Writer()
-        parameters = "xyz"[:arity]
+        parameters = PLACES[:arity]
         result = _text(writer.record(op, [_Name(writer, p) for p in parameters], {}))
         self.forward: Callable[..., Any] = writer.function(
             f"def forward({', '.join(parameters)}):",
@@ -185,7 +185,7 @@ class FloatRule:
 def _written_pull(op: Op, arity: int, mask: int) -> Callable[[Any], None]:
     writer = _Writer()
     out, cotangent = _Name(writer, "out"), _Name(writer, "g")
-    parameters = [_Name(writer, name) for name in "xyz"[:arity]]
+    parameters = [_Name(writer, name) for name in PLACES[:arity]]
     contributions = {
         k: text
         for k, text in _contributions(op, cotangent, out, parameters)
@@ -195,16 +195,16 @@ def _written_pull(op: Op, arity: int, mask: int) -> Callable[[Any], None]:
     # All sums are computed before any is stored: one that raises leaves the gradients alone.
     lines += [f"d{k} = {ast.unparse(text)}" for k, text in contributions.items()]
     read = set().union(*(_names(ast.parse(line)) for line in lines))  # type: ignore[arg-type]
-    operands = "".join(f"{letter}_, " for letter in "xyz"[:arity])
+    operands = "".join(f"{letter}_, " for letter in PLACES[:arity])
     start = [f"{operands}= node._operands"]
     start += ["g = node._grad"] if "g" in read else []
     start += ["out = node.data"] if "out" in read else []
     start += [
         f"{letter} = {letter}_.data" if mask >> k & 1 else f"{letter} = {letter}_"
-        for k, letter in enumerate("xyz"[:arity])
+        for k, letter in enumerate(PLACES[:arity])
         if letter in read
     ]
-    end = [f"{'xyz'[k]}_._grad += d{k}" for k in contributions]
+    end = [f"{PLACES[k]}_._grad += d{k}" for k in contributions]
     return writer.function("def pull(node):", [*start, *lines, *end])  # type: ignore[no-any-return]
 
 
@@ -239,7 +239,7 @@ def _scaled(cotangent: _Name, partial: Any) -> Any:
 
 def float_rule(op: Op, arity: int) -> FloatRule | None:
     """Return the rule of ``op`` on floats, None where it is more than arithmetic on them."""
-    if not isinstance(op.lowering, Elementwise) or arity > len("xyz") or op.refused:
+    if not isinstance(op.lowering, Elementwise) or arity > len(PLACES) or op.refused:
         return None
     try:
         rule = FloatRule(op, arity)

@@ -12,6 +12,9 @@ from irgrad.errors import InternalError
 from irgrad.ir.dims import Dim
 from irgrad.ir.types import ValueType
 
+PLACES = "xyzuv"
+"""The names of an elementwise op's operands in its expression, first to last."""
+
 
 class Operand:
     """A value that ops act on by building or recording something: a tracer, an eager ``Value``."""
@@ -25,7 +28,7 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Elementwise:
-    """One expression per element over operands named ``x``, ``y``, ``z``, in Python's grammar.
+    """One expression per element over operands named as in `PLACES`, in Python's grammar.
 
     ``vector_math`` names the kernel of the vector-math library that computes it in loops.
     ``literal_x`` and ``literal_y`` are simpler expressions for where that operand is a number

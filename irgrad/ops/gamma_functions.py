@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.op import Sample
-from irgrad.ops.declare import binary, unary
-from irgrad.ops.scipy_ufuncs import scipy_elementwise
+from irgrad.ops.declare import binary, elementwise, unary
+from irgrad.ops.scipy_ufuncs import scipy_elementwise, scipy_promotion
+from irgrad.ops.texts import emitted_function
 from irgrad.ops.zeta_functions import hurwitz_zeta, hurwitz_zeta_derivative
 
 _NEGATIVE = (*unary(-2.8, -2.2), *unary(-0.8, -0.2))
@@ -64,15 +65,59 @@ rgamma: Any = scipy_elementwise(
 )  # fmt: skip
 
 
-def _digamma_step(x: Any, step: Any) -> Any:
-    """Return ψ(x) - ψ(x + step)."""
-    return digamma(x) - digamma(x + step)
+_step = emitted_function('''def digamma_step(x, step):
+    """Return digamma(x + step) - digamma(x), of positive arguments without cancellation.
 
+    By DLMF 5.5.2 up to 12, and from there by the differences of the terms of DLMF 5.11.2.
+    """
+    x, step = np.float64(x), np.float64(step)
+    if not (x > 0.0 and x + step > 0.0 and abs(step) < np.inf):
+        return digamma(x + step) - digamma(x)
+    total = 0.0
+    while min(x, x + step) < 12.0:
+        total += step / (x * (x + step))
+        x += 1.0
+    end = x + step
+    total += np.log1p(step / x) + 0.5 * step / (x * end)
+    square, end_square = 1.0 / (x * x), 1.0 / (end * end)
+    power, end_power = square, end_square
+    for factor in (
+        1.0 / 12.0, -1.0 / 120.0, 1.0 / 252.0, -1.0 / 240.0, 1.0 / 132.0, -691.0 / 32760.0,
+        1.0 / 12.0,
+    ):
+        total += factor * (power - end_power)
+        power *= square
+        end_power *= end_square
+    return total
+''')
+
+
+def _step_evaluated(x: Any, step: Any) -> Any:
+    dtype = scipy_promotion("betaln")((np.asarray(x).dtype, np.asarray(step).dtype))[-1]
+    return np.vectorize(_step, otypes=[dtype])(x, step)[()]
+
+
+def _step_partials(out: Any, x: Any, step: Any) -> tuple[Any, Any]:
+    end = hurwitz_zeta(2.0, x + step)
+    return end - hurwitz_zeta(2.0, x), end
+
+
+digamma_step: Any = elementwise(
+    _step_evaluated,
+    name="digamma_step",
+    emit="digamma_step(x, y)",
+    promote=scipy_promotion("betaln"),
+    partials=_step_partials,
+    samples=(*binary((0.3, 4), (0.5, 6)), Sample((np.array([30.0, 14.0]), np.array([1e-3, 7.0])))),
+    ref="DLMF 5.5.2, 5.11.2",
+    unbounded=True,
+)
+"""``digamma(x + step) - digamma(x)``, accurate for small steps too."""
 
 betaln = scipy_elementwise(
     "betaln",
     emit="betaln(x, y)",
-    partials=lambda out, a, b: (_digamma_step(a, b), _digamma_step(b, a)),
+    partials=lambda out, a, b: (-digamma_step(a, b), -digamma_step(b, a)),
     samples=binary((0.3, 4), (0.5, 6)),
     ref="DLMF 5.12.1",
     unbounded=True,
@@ -80,7 +125,7 @@ betaln = scipy_elementwise(
 beta = scipy_elementwise(
     "beta",
     emit="beta_function(x, y)",
-    partials=lambda out, a, b: (out * _digamma_step(a, b), out * _digamma_step(b, a)),
+    partials=lambda out, a, b: (-out * digamma_step(a, b), -out * digamma_step(b, a)),
     samples=binary((0.3, 4), (0.5, 6)),
     ref="DLMF 5.12.1",
     unbounded=True,
@@ -89,8 +134,8 @@ binom = scipy_elementwise(
     "binom",
     emit="binomial(x, y)",
     partials=lambda out, n, k: (
-        out * (digamma(n + 1) - digamma(n - k + 1)),
-        out * (digamma(n - k + 1) - digamma(k + 1)),
+        out * digamma_step(n - k + 1, k),
+        out * digamma_step(k + 1, n - 2 * k),
     ),
     samples=binary((4.3, 8), (0.5, 3.2)),
     ref="DLMF 1.2.6, 5.15.1",
@@ -99,11 +144,11 @@ binom = scipy_elementwise(
 
 
 def _riemann_partial(out: Any, s: Any) -> tuple[Any]:
-    """Differentiate; left of 0 the reflection ζ(s) = 2 (2π)**(s - 1) Γ(1 - s) ζ(1 - s) sin(πs/2).
+    """Differentiate; left of -0.1 by reflection, as the value.
 
-    Reference: DLMF 25.4.1.
+    Reference: DLMF 25.4.1, ζ(s) = 2 (2π)**(s - 1) Γ(1 - s) ζ(1 - s) sin(πs/2).
     """
-    left = s < 0
+    left = s < -0.1
     mirrored = 1.0 - np.where(left, s, -1.0)
     zeta = hurwitz_zeta(mirrored, 1.0)
     factor = 2.0 * np.exp(-mirrored * math.log(2 * math.pi)) * gamma(mirrored) * zeta

@@ -134,6 +134,7 @@ emitted_function('''def gamma_density_series(a, x, count):
 ''')
 _density = emitted_function('''def gamma_density_derivative(a, x, order):
     """Return the derivative of some order by a of x**(a - 1) exp(-x) / gamma(a)."""
+    a, x = np.float64(a), np.float64(x)
     if not (a > 0.0 and x >= 0.0):
         return np.nan
     if x == 0.0 or x == np.inf or a == np.inf:
@@ -145,6 +146,7 @@ _density = emitted_function('''def gamma_density_derivative(a, x, order):
 ''')
 _lower = emitted_function('''def gammainc_derivative(a, x, order):
     """Return the derivative of some order by a of the lower incomplete gamma function P(a, x)."""
+    a, x = np.float64(a), np.float64(x)
     if not (a > 0.0 and x >= 0.0):
         return np.nan
     if x == 0.0 or x == np.inf or a == np.inf:

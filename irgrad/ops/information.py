@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.op import Sample
-from irgrad.ops.declare import binary, unary
+from irgrad.ops.declare import binary, elementwise, unary
 from irgrad.ops.scipy_ufuncs import scipy_elementwise
 from irgrad.ops.texts import emitted_function
 
@@ -95,13 +95,25 @@ huber = scipy_elementwise(
 )
 
 
+bend: Any = elementwise(
+    lambda x: x / np.hypot(1.0, x),
+    name="bend",
+    emit="x / np.hypot(1.0, x)",
+    promote=lambda dtypes: tuple(np.exp.resolve_dtypes((*dtypes, None))),
+    real_only=True,
+    partials=lambda out, x: (np.hypot(1.0, x) ** -3.0,),
+    samples=(*unary(-3, 3.1), *unary(20, 300)),
+)
+"""``x / sqrt(1 + x**2)``, whose derivative does not cancel where it is near 1."""
+
+
 def _pseudo_huber_pullback(cotangent: Any, out: Any, delta: Any, r: Any) -> tuple[Any, Any]:
     """Differentiate δ² (s - 1) with s = √(1 + (r/δ)²): δ (s - 1)²/s in δ, r/s in r."""
     flat = delta == 0
     ratio = np.where(flat, 0.0, r) / np.where(flat, 1.0, delta)
     root = np.sqrt(1 + np.square(ratio))
     excess = np.square(ratio) / (root + 1)  # s - 1 without cancellation
-    by_r = np.where(flat, 0.0, r / root)
+    by_r = np.where(flat, 0.0, delta * bend(ratio))
     return cotangent * delta * np.square(excess) / root, cotangent * by_r
 
 

@@ -1,4 +1,4 @@
-"""Student's distribution function, and the inverses of the incomplete gamma and beta functions.
+"""The inverses of the incomplete gamma and beta functions.
 
 An inverse y of F(a, ·) at p has the derivatives 1 / f(a, y) by p and -F_a(a, y) / f(a, y) by a
 parameter, f being the density.
@@ -6,66 +6,31 @@ parameter, f being the density.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from irgrad.ir.op import Op, Sample
 from irgrad.ops.declare import binary, real
-from irgrad.ops.gamma_functions import betaln
-from irgrad.ops.incomplete_beta import BY_ARGUMENT, beta_density
+from irgrad.ops.incomplete_beta import beta_density, betainc_derivative
 from irgrad.ops.incomplete_gamma import gamma_density, gammainc_derivative
 from irgrad.ops.scipy_ufuncs import scipy_elementwise
 
 
-def student_density(df: Any, t: Any) -> Any:
-    """Return the density of Student's distribution."""
-    return np.exp(
-        -0.5 * (df + 1) * np.log1p(np.square(t) / df) - betaln(0.5 * df, 0.5) - 0.5 * np.log(df)
-    )
+def _beta_quantile(name: str, sign: float) -> Op:
+    def partials(out: Any, a: Any, b: Any, p: Any) -> tuple[Any, Any, Any]:
+        density = beta_density(a, b, out)
+        by_parameters = (-betainc_derivative(a, b, out, *orders) for orders in ((1, 0), (0, 1)))
+        return *(slope / density for slope in by_parameters), sign / density
 
-
-def _by_argument(
-    name: str, emit: str, slope: Callable[..., Any], samples: tuple[Sample, ...], ref: str
-) -> Op:
-    """Declare a function of parameters, by which derivatives are refused, and of an argument."""
-
-    def pullback(cotangent: Any, out: Any, *operands: Any) -> tuple[Any, ...]:
-        return *([None] * (len(operands) - 1)), cotangent * slope(out, *operands)
-
-    refused = dict.fromkeys(range(len(samples[0].operands) - 1), BY_ARGUMENT)
     return scipy_elementwise(
-        name, emit=emit, pullback=pullback, refused=refused, samples=samples, ref=ref,
-        unbounded=True,
+        name, emit=f"{name}(x, y, z)", partials=partials, ref="DLMF 8.17.2", unbounded=True,
+        samples=(Sample((np.array([[2.0], [5.2]]), np.array([1.0, 3.1]), real(0.1, 0.9, (2,)))),),
     )  # fmt: skip
 
 
-_STUDENT = np.array([[1], [3], [12]])
-_SHAPES = np.array([[2], [5]]), np.array([1, 3, 4, 2])
-
-stdtr = _by_argument(
-    "stdtr", "stdtr(x, y)", lambda out, df, t: student_density(df, t),
-    (Sample((_STUDENT, real(-4, 4, (4,)))), Sample((np.array(2), real(-1, 1, (0,))))),
-    "DLMF 8.17.2; Johnson, Kotz & Balakrishnan, chapter 28",
-)  # fmt: skip
-stdtrit = _by_argument(
-    "stdtrit", "stdtrit(x, y)", lambda out, df, p: 1 / student_density(df, out),
-    (Sample((_STUDENT, real(0.05, 0.9, (4,)))), Sample((np.array(2), real(0, 1, (0,))))),
-    "the inverse of stdtr",
-)  # fmt: skip
-betaincc = _by_argument(
-    "betaincc", "betaincc(x, y, z)", lambda out, a, b, x: -beta_density(a, b, x),
-    (Sample((*_SHAPES, real(0.05, 0.95, (4,)))),), "DLMF 8.17.4",
-)  # fmt: skip
-betaincinv = _by_argument(
-    "betaincinv", "betaincinv(x, y, z)", lambda out, a, b, p: 1 / beta_density(a, b, out),
-    (Sample((*_SHAPES, real(0.05, 0.95, (4,)))),), "the inverse of betainc",
-)  # fmt: skip
-betainccinv = _by_argument(
-    "betainccinv", "betainccinv(x, y, z)", lambda out, a, b, p: -1 / beta_density(a, b, out),
-    (Sample((*_SHAPES, real(0.05, 0.95, (4,)))),), "the inverse of betaincc",
-)  # fmt: skip
+betaincinv = _beta_quantile("betaincinv", 1.0)
+betainccinv = _beta_quantile("betainccinv", -1.0)
 
 
 def _gamma_quantile(name: str, sign: float) -> Op:

@@ -53,21 +53,29 @@ def scipy_elementwise(
     selects: bool = False,
     vector_math: str | None = None,
     op_name: str | None = None,
+    widened: bool = False,
 ) -> Op:
     """Declare an op that is the ufunc ``name`` of scipy.special, on real numbers.
 
     ``emit`` calls functions of emitted code's library: irgrad's own, or SciPy's C functions.
+    ``widened`` are ufuncs whose single precision is not that of their results: they are computed
+    in double precision, as emitted code computes all.
     """
+    promotion = scipy_promotion(name)
 
     def evaluate(*operands: Any) -> Any:
-        return scipy_function(name)(*operands)
+        if not widened:
+            return scipy_function(name)(*operands)
+        dtype = promotion([np.asarray(operand).dtype for operand in operands])[-1]
+        wide = [np.asarray(operand, np.float64) for operand in operands]
+        return scipy_function(name)(*wide).astype(dtype)
 
     evaluate.__name__ = op_name or name
     op = elementwise(
         evaluate,
         emit=emit,
         real_only=True,
-        promote=scipy_promotion(name),
+        promote=promotion,
         vector_math=vector_math,
         partials=partials,
         pullback=pullback,

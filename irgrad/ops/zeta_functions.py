@@ -15,6 +15,7 @@ from irgrad.ops.texts import emitted_function
 
 emitted_function('''def zeta_series(s, q):
     """Return Hurwitz's zeta function for q > 0, by Euler and Maclaurin's formula. DLMF 25.11.5."""
+    s, q = np.float64(s), np.float64(q)
     if q > 1e8:
         return (1.0 / (s - 1.0) + 0.5 / q) * q ** (1.0 - s)
     total = 0.0
@@ -71,6 +72,7 @@ _derivative = emitted_function('''def hurwitz_zeta_derivative(s, q, order):
 
     Euler and Maclaurin's formula, DLMF 25.11.5, in power series of s, which are multiplied.
     """
+    s, q = np.float64(s), np.float64(q)
     if not (s > -1.0 and s != 1.0 and q > 0.0):
         return np.nan
     total = 0.0
@@ -160,10 +162,13 @@ hurwitz_zeta: Any = scipy_elementwise(
 )  # fmt: skip
 
 emitted_function('''def riemann_zeta(s):
-    """Return Riemann's zeta function; left of 0 by reflection, DLMF 25.4.1."""
+    """Return Riemann's zeta function; left of -0.1 by reflection, DLMF 25.4.1.
+
+    Nearer to 0 the reflected argument would round beside the pole at 1.
+    """
     if s == 1.0:
         return np.inf
-    if not s < 0.0:
+    if not s < -0.1:
         return 1.0 if s == np.inf else zeta_series(s, 1.0)
     half = np.rint(0.5 * s)
     sign = 1.0 if half % 2.0 == 0.0 else -1.0

@@ -18,6 +18,7 @@ import numpy as np
 from irgrad.ir import dims
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Node
+from irgrad.ir.op import PLACES
 
 VARIABLES = ("i", "j", "k", "l", *(f"l{letter}" for letter in "abcdefghijklmno"))
 """Loop variables by depth, in alphabetical order; sizes have other names."""
@@ -114,8 +115,8 @@ class Kernel:
 
 @cache
 def occurrences(template: str, place: int) -> int:
-    """Return how often a template names its operand ``place``: x, y or z."""
-    return len(re.findall(rf"\b{'xyz'[place]}\b", template))
+    """Return how often a template names its operand ``place``, as `PLACES` spells it."""
+    return len(re.findall(rf"\b{PLACES[place]}\b", template))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -125,16 +125,14 @@ def test_what_has_no_derivative_is_refused() -> None:
 MISSING: dict[str, Callable[[Any], Any]] = {
     "order": lambda v: scipy.special.jv(v, 0.5),
     "order and argument": lambda v: scipy.special.iv(v, v),
-    "parameter": lambda a: scipy.special.betainc(a, 2.0, 0.3),
-    "degrees of freedom": lambda n: scipy.special.stdtrit(n, 0.3),
 }
 
 
 @pytest.mark.parametrize("name", MISSING)
 def test_a_derivative_that_is_missing_is_an_error_and_not_zero(name: str) -> None:
-    with pytest.raises(DifferentiationError, match=r"by (its|their) argument"):
+    with pytest.raises(DifferentiationError, match="by their argument"):
         irgrad.compile(MISSING[name], jit=False).grad(1.5)
-    with pytest.raises(DifferentiationError, match=r"by (its|their) argument"):
+    with pytest.raises(DifferentiationError, match="by their argument"):
         MISSING[name](irgrad.Value(1.5)).backward()
 
 

@@ -10,23 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ops.elementwise import logistic as expit
-from irgrad.ops.elementwise import softplus
 from irgrad.ops.error_functions import log_ndtr, ndtr, ndtri, normal_density
 from irgrad.ops.gamma_functions import betaln, gammaln
-from irgrad.ops.incomplete_beta import betainc
+from irgrad.ops.incomplete_beta import betainc, betaincc
 from irgrad.ops.incomplete_gamma import gammainc, gammaincc
 from irgrad.ops.information import xlog1py, xlogy
-from irgrad.ops.logistic_functions import logit
-from irgrad.ops.quantiles import (
-    betaincc,
-    betainccinv,
-    betaincinv,
-    gammainccinv,
-    gammaincinv,
-    stdtr,
-    stdtrit,
-)
+from irgrad.ops.logistic_functions import expit, log_expit, logit
+from irgrad.ops.quantiles import betainccinv, betaincinv, gammainccinv, gammaincinv
+from irgrad.ops.student import stdtr, stdtrit
 from irgrad.scipy.stats.distribution import AT_THE_ENDS, Distribution, unless_nan
 
 _LOG_ROOT_2_PI = 0.5 * math.log(2 * math.pi)
@@ -179,13 +170,13 @@ class _Laplace(_Symmetric):
 
 class _Logistic(_Symmetric):
     def _logpdf(self, z: Any) -> Any:
-        return -softplus(z) - softplus(-z)
+        return log_expit(z) + log_expit(-z)
 
     def _cdf(self, z: Any) -> Any:
         return expit(z)
 
     def _logcdf(self, z: Any) -> Any:
-        return -softplus(-z)
+        return log_expit(z)
 
     def _ppf(self, q: Any) -> Any:
         return logit(q)

@@ -11,10 +11,9 @@ import numpy as np
 
 from irgrad.ops.custom import stop_gradient
 from irgrad.ops.gamma_functions import gammaln
-from irgrad.ops.incomplete_beta import betainc
+from irgrad.ops.incomplete_beta import betainc, betaincc
 from irgrad.ops.incomplete_gamma import gammainc, gammaincc
 from irgrad.ops.information import xlog1py, xlogy
-from irgrad.ops.quantiles import betaincc
 from irgrad.scipy.stats.distribution import AT_THE_ENDS, Distribution, unless_nan
 
 
