@@ -7,7 +7,7 @@ borders that it leaves out are filled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from irgrad.ir import dims
@@ -24,14 +24,9 @@ def set_first(
     units: Sequence[Unit], memory: dict[Node, Memory]
 ) -> tuple[list[Unit], dict[Node, Memory]]:
     """Return the units, and where writes begin, with such additions turned into assignments."""
-    chains: dict[Node, list[Unit]] = {}
-    for unit in units:
-        root = root_of(unit.node, memory)
-        if root in memory:  # else it begins as a copy
-            chains.setdefault(root, []).append(unit)
     memory = dict(memory)
     rewritten: dict[int, list[Unit]] = {}
-    for root, chain in chains.items():
+    for root, chain in chains_of(units, memory).items():
         ordered = _ordered(root, chain, memory[root])
         if ordered is None:
             continue
@@ -41,12 +36,24 @@ def set_first(
     return [new for unit in units for new in rewritten.get(id(unit), [unit])], memory
 
 
+def chains_of(
+    units: Sequence[Unit], memory: Mapping[Node, Memory]
+) -> dict[Node, list[Unit]]:
+    """Return, for every array that is written in parts, the units that write it."""
+    chains: dict[Node, list[Unit]] = {}
+    for unit in units:
+        root = root_of(unit.node, memory)
+        if root in memory:  # else it begins as a copy
+            chains.setdefault(root, []).append(unit)
+    return chains
+
+
 def _ordered(root: Node, chain: Sequence[Unit], memory: Memory) -> list[Unit] | None:
     """Return the units of a chain of additions, the one with the greatest shift first."""
     if memory.fill is None or memory.fill.value != 0:
         return None
     kernels = [unit for unit in chain if isinstance(unit, Kernel) and unit.fold == "x + y"]
-    shifts = [_shift(unit) for unit in kernels]
+    shifts = [shift_of(unit) for unit in kernels]
     known = [shift for shift in shifts if shift is not None]
     if len(known) != len(chain) or len({axis for axis, _ in known}) > 1:
         return None
@@ -73,7 +80,7 @@ def _ordered(root: Node, chain: Sequence[Unit], memory: Memory) -> list[Unit] | 
     return [*borders, replace(placed[0], fold=None), *placed[1:]]
 
 
-def _shift(unit: Kernel) -> tuple[int, int] | None:
+def shift_of(unit: Kernel) -> tuple[int, int] | None:
     """Return the one axis that a write covers in part, and where it begins; None where not one."""
     parts: list[tuple[int, int]] = []
     depths: list[int] = []

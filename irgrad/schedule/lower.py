@@ -33,6 +33,7 @@ from irgrad.schedule.routines import lower_routine
 from irgrad.schedule.row_blocks import Schedule, schedule
 from irgrad.schedule.rows import through_rows
 from irgrad.schedule.share import share
+from irgrad.schedule.stencils import gathered
 from irgrad.schedule.storage import Path, Place, paths, place_values
 from irgrad.schedule.stretches import stretch_graph, wanted_values
 from irgrad.schedule.tidy import tidy
@@ -408,7 +409,7 @@ def lower_function(
     """
     numbers = graph.numbers()
     names = Names(graph, numbers, reserved)
-    units, memory = set_first(*build_units(graph))
+    units, memory = set_first(*gathered(graph, *build_units(graph)))
     units, inverses = invert_once(graph, units)
     units, columns = swept_by_columns(units)
     scheduled = schedule(graph, units, memory, overlapping=not parallel)
