@@ -13,11 +13,15 @@ Reference: The Python/C API Reference Manual, "Call Protocol" and "Common Object
 from __future__ import annotations
 
 import ctypes
+import functools
+import importlib
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 _POINTER = ctypes.sizeof(ctypes.c_void_p)
 _TYPE_OFFSET = object.__basicsize__ - _POINTER
@@ -44,6 +48,40 @@ declare void @Py_IncRef(ptr)
 declare void @Py_DecRef(ptr)
 declare i32 @PyErr_ExceptionMatches(ptr)
 declare void @PyErr_Clear()
+"""
+
+
+_FLOAT64 = np.dtype(np.float64)
+_SCALAR = 60
+"""Where NumPy's C interface has PyArray_Scalar: numpy/__multiarray_api.h."""
+
+
+@functools.cache
+def _as_float64() -> str:
+    """Return the function that makes a np.float64 of a number: of a float from its bits, at once.
+
+    A Python float holds them behind the head of all objects.
+    """
+    prototype = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+    pointer: Any = prototype(("PyCapsule_GetPointer", ctypes.pythonapi))
+    # As import_array() in NumPy's C interface finds it.
+    module: Any = importlib.import_module("numpy._core._multiarray_umath")
+    table = ctypes.cast(pointer(module._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
+    return f"""\
+define internal ptr @as_float64(ptr %kind, ptr %float, ptr %dtype, ptr %number) {{
+  %type_at = getelementptr i8, ptr %number, i64 {_TYPE_OFFSET}
+  %type = load ptr, ptr %type_at
+  %is_float = icmp eq ptr %type, %float
+  br i1 %is_float, label %bits, label %other
+bits:
+  %double = getelementptr i8, ptr %number, i64 {object.__basicsize__}
+  %scalar_of = inttoptr i64 {table[_SCALAR]} to ptr
+  %scalar = call ptr %scalar_of(ptr %double, ptr %dtype, ptr null)
+  ret ptr %scalar
+other:
+  %converted = call ptr @PyObject_CallOneArg(ptr %kind, ptr %number)
+  ret ptr %converted
+}}
 """
 
 
@@ -139,7 +177,7 @@ class _Assembly:
         self._turn_to("others", 1)
         self._turn_to("refused", 2)
         head = "define ptr @call(ptr %self, ptr %arguments, ptr %keywords) {\n"
-        return _DECLARATIONS + head + "\n".join(self._lines) + "\n}\n"
+        return _DECLARATIONS + _as_float64() + head + "\n".join(self._lines) + "\n}\n"
 
     def _check_arguments(self) -> None:
         self._branch("icmp eq ptr %keywords, null", otherwise="%named")
@@ -195,6 +233,10 @@ class _Assembly:
             self._add(f"call void @Py_IncRef(ptr {item})")
             return f"getelementptr i8, ptr {item}, i64 0"
         conversion = self._object(self._bind(part.kind))
+        if part.kind is np.float64:
+            kinds = [self._object(self._bind(kind)) for kind in (float, _FLOAT64)]
+            operands = ", ".join(f"ptr {operand}" for operand in (conversion, *kinds, item))
+            return f"call ptr @as_float64({operands})"
         return f"call ptr @PyObject_CallOneArg(ptr {conversion}, ptr {item})"
 
     def _give_up(self, result: str) -> None:

@@ -55,6 +55,23 @@ def test_the_only_result_may_be_converted():
 
 
 @pytest.mark.parametrize(
+    "number",
+    [0.1, -0.0, 5e-324, float("inf"), 2, True, np.float64(0.3), np.float32(0.1)],
+)
+def test_numbers_become_those_of_numpy(number):
+    call = made(lambda x, y: (number,), results=Container(list, (Part(0, np.float64),)))
+    (converted,) = call(1.0, 2.0)
+    assert type(converted) is np.float64
+    assert converted.tobytes() == np.float64(number).tobytes()
+
+
+def test_what_is_no_number_is_an_error():
+    call = made(lambda x, y: ("word",), results=Container(list, (Part(0, np.float64),)))
+    with pytest.raises(ValueError, match="word"):
+        call(1.0, 2.0)
+
+
+@pytest.mark.parametrize(
     ("args", "kwargs"),
     [
         ((1.0, 2), {}),
