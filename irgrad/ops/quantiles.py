@@ -17,11 +17,18 @@ from irgrad.ops.incomplete_gamma import gamma_density, gammainc_derivative
 from irgrad.ops.scipy_ufuncs import scipy_elementwise
 
 
+def _share(slope: Any, density: Any) -> Any:
+    """Return the quotient, 0 where the slope is 0: where a quantile is rounded to 0 or to 1."""
+    return slope / np.where(slope == 0, 1.0, density)
+
+
 def _beta_quantile(name: str, sign: float) -> Op:
     def partials(out: Any, a: Any, b: Any, p: Any) -> tuple[Any, Any, Any]:
         density = beta_density(a, b, out)
-        by_parameters = (-betainc_derivative(a, b, out, *orders) for orders in ((1, 0), (0, 1)))
-        return *(slope / density for slope in by_parameters), sign / density
+        by_a, by_b = (
+            _share(-betainc_derivative(a, b, out, *orders), density) for orders in ((1, 0), (0, 1))
+        )
+        return by_a, by_b, sign / density
 
     return scipy_elementwise(
         name, emit=f"{name}(x, y, z)", partials=partials, ref="DLMF 8.17.2", unbounded=True,

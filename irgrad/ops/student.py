@@ -18,6 +18,7 @@ from irgrad.ir.op import Sample
 from irgrad.ops.axes import dtype_of
 from irgrad.ops.create import convert
 from irgrad.ops.declare import elementwise, real
+from irgrad.ops.error_functions import normal_density
 from irgrad.ops.gamma_functions import betaln
 from irgrad.ops.scipy_ufuncs import scipy_elementwise, scipy_promotion
 from irgrad.ops.texts import emitted_function
@@ -43,13 +44,12 @@ _derivative = emitted_function('''def student_derivative(b, v, order):
     b, v = np.float64(b), np.float64(v)
     if not (0.0 < b < np.inf) or v != v:
         return np.nan
-    if v == 0.0 or abs(v) == np.inf:
-        return 0.0
-    square = v * v
-    near = square / (1.0 + square) if square < np.inf else 1.0
-    far = 1.0 / (1.0 + square)
+    if abs(v) < 1e-100:  # whose square would be 0: the first term of the power series in v
+        return v * student_density_derivative(b, 0.0, order)
+    far = 1.0 / (1.0 + v * v)
     if far == 0.0:
         return 0.0
+    near = v * v / (1.0 + v * v)
     return 0.5 * np.sign(v) * incomplete_beta_derivative(0.5, b, near, far, 0, order)
 ''')
 
@@ -110,15 +110,21 @@ student_derivative: Any = elementwise(
 
 
 def student_density(df: Any, t: Any) -> Any:
-    """Return the density of Student's distribution."""
-    half = 0.5 * df
-    normalisation = betaln(half, convert(0.5, dtype=dtype_of(half))) + 0.5 * np.log(df)
-    return np.exp(-(half + 0.5) * np.log1p(np.square(t) / df) - normalisation)
+    """Return the density of Student's distribution; of infinitely many degrees, the normal one."""
+    normal = df == np.inf
+    finite = np.where(normal, 1.0, df)
+    half = 0.5 * finite
+    normalisation = betaln(half, convert(0.5, dtype=dtype_of(half))) + 0.5 * np.log(finite)
+    student = np.exp(-(half + 0.5) * np.log1p(np.square(t) / finite) - normalisation)
+    return np.where(normal, normal_density(t), student)
 
 
 def _by_freedom(df: Any, t: Any, density: Any) -> Any:
     """Return the derivative of Student's distribution function by the degrees of freedom."""
-    return 0.5 * student_derivative(0.5 * df, t / np.sqrt(df), 1) - 0.5 * t / df * density
+    normal = df == np.inf
+    finite = np.where(normal, 1.0, df)
+    shape = student_derivative(0.5 * finite, t / np.sqrt(finite), 1)
+    return np.where(normal, 0.0, 0.5 * shape - 0.5 * t / finite * density)
 
 
 def _partials(out: Any, df: Any, t: Any) -> tuple[Any, Any]:

@@ -87,6 +87,8 @@ class CubicSpline:
         rank = len(shape_of(at))
         beside: Any = (..., *[None] * (len(shape_of(self.c)) - 2))
         result = _derivative(as_traced(self.c, of), interval, (at - places[interval])[beside], nu)
+        if nu >= 3:  # from here on a place is not in the formula, and NaN is none
+            result = np.where((at == at)[beside], result, np.nan)
         if extrapolate is False:
             inside = (at >= first) & (at <= last)
             result = np.where(inside[beside], result, np.nan)

@@ -98,6 +98,10 @@ def _filtered(
             for shift, count in zip(origins, counts, strict=True)
         ]
     traced = as_traced(x, carrier(x, weights))
+    if 0 in shape_of(x):
+        return np.copy(traced)
+    if dtype_of(x).kind not in "fc":
+        traced = traced * 1.0  # cval need not be whole
     return _over(traced, weights, over, origins, mode, cval).astype(dtype_of(x))
 
 

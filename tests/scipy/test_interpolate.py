@@ -88,6 +88,14 @@ def test_machine_code_serves_every_number_of_points() -> None:
     np.testing.assert_allclose(slope, 2 * spline(AT) @ basis, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("nu", [0, 3, 4])
+def test_a_place_that_is_none_gives_none(nu: int) -> None:
+    at = np.array([0.5, np.nan])
+    (got,) = values(lambda y: CubicSpline(PLACES, y)(at, nu), POINTS)
+    expected = scipy.interpolate.CubicSpline(PLACES, POINTS)(at, nu)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+
+
 ERRORS = [
     lambda y: CubicSpline(PLACES[::-1], y)(0.0),
     lambda y: CubicSpline(PLACES[:3], y)(0.0),

@@ -60,6 +60,20 @@ def test_origins_of_several_axes(origin: tuple[int, int]) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("mode", ["reflect", "wrap", "constant"])
+def test_arrays_without_elements(mode: str) -> None:
+    (got,) = values(lambda x: ndimage.correlate1d(x, ODD, axis=0, mode=mode), IMAGE[:0])
+    assert got.shape == IMAGE[:0].shape
+
+
+def test_whole_numbers_beside_a_value_that_is_none() -> None:
+    x = np.array([[3, 7], [-2, 9]])
+    blurred = lambda s, x: s.convolve(x, np.ones((3, 1)), mode="constant", cval=0.75)  # noqa: E731
+    (got,) = values(lambda x: blurred(ndimage, x), x)
+    np.testing.assert_array_equal(got, blurred(scipy.ndimage, x))
+    assert got.dtype == x.dtype
+
+
 def test_plain_arrays_are_scipys() -> None:
     np.testing.assert_array_equal(
         ndimage.convolve(IMAGE, PATCH), scipy.ndimage.convolve(IMAGE, PATCH)

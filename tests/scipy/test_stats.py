@@ -206,9 +206,69 @@ def test_slope_at_the_middle_is_the_density(name: str) -> None:
     np.testing.assert_allclose(slopes, density, rtol=1e-12)
 
 
+def test_the_median_of_cauchys_distribution_is_exact() -> None:
+    value, slope = irgrad.compile(lambda q: stats.cauchy.ppf(q), jit=False).value_and_grad(0.5)
+    assert value == 0.0
+    assert slope == pytest.approx(math.pi, rel=1e-15)
+
+
+def test_infinitely_many_degrees_of_freedom_are_the_normal_distribution() -> None:
+    f = irgrad.compile(stats.t.cdf, argnums=(0, 1), jit=False)
+    value, (by_x, by_freedom) = f.value_and_grad(0.7, np.inf)
+    assert value == pytest.approx(scipy.stats.norm.cdf(0.7), rel=1e-14)
+    assert by_x == pytest.approx(scipy.stats.norm.pdf(0.7), rel=1e-14)
+    assert by_freedom == 0.0
+
+
+@pytest.mark.parametrize("x", [1e-300, -1e-300, 0.0])
+def test_students_distribution_beside_its_middle(x: float) -> None:
+    f = irgrad.compile(lambda x, df: stats.t.cdf(x, df), argnums=(0, 1), jit=False)
+    # The density's own slope by the degrees of freedom, as the function is x times it here.
+    by_freedom = irgrad.compile(lambda df: stats.t.pdf(0.0, df), jit=False).grad(3.7)
+    assert f.grad(x, 3.7)[1] == pytest.approx(x * by_freedom, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "x", "shapes"),
+    [
+        ("gamma", "logsf", 1e10, (2.3,)), ("gamma", "logcdf", 1e-300, (2.3,)),
+        ("beta", "logcdf", 1e-300, (2.2, 1.6)), ("poisson", "logsf", 300.0, (2.3,)),
+        ("binom", "logcdf", 2.0, (5.0, 1.0)),
+    ],
+)  # fmt: skip
+def test_a_logarithm_of_what_underflows_has_no_slope(
+    name: str, method: str, x: float, shapes: tuple[float, ...]
+) -> None:
+    of = getattr(getattr(stats, name), method)
+    f = irgrad.compile(of, argnums=tuple(range(1, len(shapes) + 1)), jit=False)
+    value, slopes = f.value_and_grad(x, *shapes)
+    assert value == -np.inf
+    np.testing.assert_array_equal(slopes, 0.0)
+
+
+def test_a_quantile_rounded_to_its_end_has_no_slope_by_shapes() -> None:
+    f = irgrad.compile(stats.beta.isf, argnums=(1, 2), jit=False)
+    value, slopes = f.value_and_grad(1e-300, 2.2, 1.6)
+    assert value == 1.0
+    np.testing.assert_array_equal(slopes, 0.0)
+
+
+@pytest.mark.parametrize("name", [*CONTINUOUS, *DISCRETE])
+def test_single_precision_is_kept_with_parameters_of_it(name: str) -> None:
+    shapes = CONTINUOUS[name][1] if name in CONTINUOUS else DISCRETE[name]
+    arguments = [np.array([[0.5], [0.25]], np.float32), *map(np.float32, shapes)]
+    for method in ("cdf", "logsf", "logpdf" if name in CONTINUOUS else "logpmf"):
+        of = getattr(getattr(stats, name), method)
+        moved = tuple(range(1, len(arguments)))
+        f = irgrad.compile(lambda *xs, of=of: np.sum(of(*xs)), argnums=moved or 0, jit=False)
+        value, slopes = f.value_and_grad(*arguments)
+        assert {np.asarray(part).dtype for part in (value, *slopes)} == {np.dtype(np.float32)}
+
+
 def test_what_has_no_formula_is_refused() -> None:
-    with pytest.raises(UnsupportedCallError, match=r"poisson\.ppf"):
+    with pytest.raises(UnsupportedCallError, match=r"poisson\.ppf.*whole number, which jumps"):
         irgrad.grad(lambda mu: stats.poisson.ppf(0.5, mu))(2.0)
+    assert stats.poisson.ppf(0.5, 2.0) == scipy.stats.poisson.ppf(0.5, 2.0)
     with pytest.raises(UnsupportedCallError, match="allow_singular"):
         irgrad.grad(
             lambda x: stats.multivariate_normal.logpdf(x, cov=np.eye(2), allow_singular=True)

@@ -143,9 +143,12 @@ class _Cauchy(_Symmetric):
 
     def _ppf(self, q: Any) -> Any:
         low = q < 0.5
-        angle = math.pi * np.where(low, q, 1.0 - q)
-        cotangent = np.cos(angle) / np.sin(angle)
-        return np.where(low, -cotangent, cotangent)
+        share = np.where(low, q, 1.0 - q)
+        near = share > 0.25  # there the tangent of what is left to the middle, exactly 0 in it
+        angle = math.pi * np.where(near, 0.5 - share, share)
+        tangent = np.sin(angle) / np.cos(angle)
+        size = np.where(near, tangent, 1.0 / np.where(near, 1.0, tangent))
+        return np.where(low, -size, size)
 
 
 class _Laplace(_Symmetric):

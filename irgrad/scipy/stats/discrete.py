@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.errors import UnsupportedCallError
 from irgrad.ops.custom import stop_gradient
 from irgrad.ops.gamma_functions import gammaln
 from irgrad.ops.incomplete_beta import betainc, betaincc
 from irgrad.ops.incomplete_gamma import gammainc, gammaincc
 from irgrad.ops.information import xlog1py, xlogy
 from irgrad.scipy.stats.distribution import AT_THE_ENDS, Distribution, unless_nan
+from irgrad.scipy.traced import is_traced
 
 
 class Discrete(Distribution):
@@ -27,10 +29,19 @@ class Discrete(Distribution):
         return 0.0, np.inf
 
     def read(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[list[Any], Any, Any]:
-        """Return the parameters; there is no scale, so a 1 that may be NaN."""
+        """Return the parameters; there is no scale, so a 1."""
         if "scale" in keywords or len(args) > len(self.parameters) + 1:
             raise TypeError(f"{self.name} takes {', '.join(self.parameters)} and loc")
         return super().read(args, keywords)
+
+    def call(self, method: str, x: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Return a method's result: SciPy's own unless an argument is traced."""
+        if method in ("ppf", "isf") and is_traced(x, *args, *keywords.values()):
+            raise UnsupportedCallError(
+                f"scipy.stats.{self.name}.{method} of traced values: a whole number, which jumps",
+                remedy="compute it outside of the traced function and pass it in as an argument",
+            )
+        return super().call(method, x, args, keywords)
 
     def answer(self, method: str, x: Any, shapes: list[Any], loc: Any, scale: Any) -> Any:
         """Return a method's result on traced values."""

@@ -66,8 +66,6 @@ class Distribution(Named):
     def read(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[list[Any], Any, Any]:
         """Return the parameters of shape, ``loc`` and ``scale`` of a call.
 
-        The scale is NaN where a parameter is none, so that all that follows is NaN.
-
         Raises: TypeError as Python does for arguments that do not fit.
         """
         names = [*self.parameters, "loc", "scale"]
@@ -80,12 +78,16 @@ class Distribution(Named):
         if missing := [name for name in names if name not in given]:
             raise TypeError(f"{self.name} needs {', '.join(missing)}")
         *shapes, loc, scale = (as_array(given[name]) for name in names)
+        return shapes, loc, scale
+
+    def scale_of(self, shapes: list[Any], scale: Any, dtype: np.dtype) -> Any:
+        """Return the scale, NaN where a parameter is none, so that all that follows is NaN."""
         right = scale > 0
         if shapes:
             right = right & self.valid(*shapes)
         if is_traced(right) or not np.all(right):
-            scale = np.where(right, scale, np.nan)
-        return shapes, loc, scale
+            return np.where(right, scale, np.nan).astype(dtype)
+        return scale
 
     def call(self, method: str, x: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Return a method's result: SciPy's own unless an argument is traced."""
@@ -98,13 +100,13 @@ class Distribution(Named):
             )
         x = as_array(x)
         shapes, loc, scale = self.read(args, keywords)
-        result = self.answer(method, x, shapes, loc, scale)
         kinds = [
             value if isinstance(value, int | float) else promotion_kind(value)
             for value in (x, *shapes, loc, scale)
         ]
         wanted = np.result_type(*kinds)
         wanted = wanted if wanted.kind == "f" else np.dtype(np.float64)
+        result = self.answer(method, x, shapes, loc, self.scale_of(shapes, scale, wanted))
         return result if result.dtype == wanted else result.astype(wanted)
 
     def answer(self, method: str, x: Any, shapes: list[Any], loc: Any, scale: Any) -> Any:
@@ -129,10 +131,10 @@ class Distribution(Named):
         raise NotImplementedError  # pragma: no cover - abstract
 
     def _logcdf(self, z: Any, *shapes: Any) -> Any:
-        return np.log(self._cdf(z, *shapes))
+        return _log(self._cdf(z, *shapes))
 
     def _logsf(self, z: Any, *shapes: Any) -> Any:
-        return np.log(self._sf(z, *shapes))
+        return _log(self._sf(z, *shapes))
 
     def cdf(self, x: Any, *args: Any, **keywords: Any) -> Any:
         """Return the probability of a value up to ``x``."""
@@ -166,6 +168,12 @@ AT_THE_ENDS = {
     "logsf": (0.0, -np.inf),
 }
 """What distribution functions are below the support and above it."""
+
+
+def _log(probability: Any) -> Any:
+    """Return the logarithm; where it is -inf its derivative is 0, as beyond a support."""
+    none = probability == 0
+    return np.where(none, -np.inf, np.log(np.where(none, 1.0, probability)))
 
 
 def unless_nan(z: Any, value: Any) -> Any:
