@@ -113,7 +113,21 @@ _LAPACK = {
     "gesdd": 14,
 }
 # Routines of complex numbers too, in single and in double precision.
-_COMPLEX = {"trsm": 11, "trsv": 8, "potrf": 5, "getrf": 6, "getrs": 9, "geev": 14, "gees": 15}
+_COMPLEX = {
+    "trsm": 11,
+    "trsv": 8,
+    "potrf": 5,
+    "getrf": 6,
+    "getrs": 9,
+    "gbtrf": 8,
+    "gbtrs": 11,
+    "geqrf": 8,
+    "orgqr": 9,
+    "geev": 14,
+    "gees": 15,
+}
+_OTHER_NAMES = {"orgqr": "ungqr"}
+"""What LAPACK calls a routine in complex numbers where that is not the name it has in real ones."""
 
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
@@ -129,7 +143,7 @@ ENTRIES: dict[str, Entry] = {
             Entry(
                 f"{precision}{routine}",
                 BLAS if routine in _BLAS else LAPACK,
-                f"{precision}{routine}",
+                f"{precision}{_OTHER_NAMES.get(routine, routine)}",
                 arguments,
             )
             for routine, arguments in _COMPLEX.items()

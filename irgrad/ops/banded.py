@@ -12,7 +12,7 @@ from irgrad.ir.op import Kernel, Op, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops.axes import shape_of
 from irgrad.ops.declare import real
-from irgrad.ops.matrices import each_matrix, floating
+from irgrad.ops.matrices import each_matrix, numeric
 from irgrad.ops.registry import declare
 
 _BANDED_KERNEL = '''def banded_solve_{p}(diagonals, right, out, lower, upper, flipped):
@@ -118,7 +118,7 @@ banded_solve = declare(
             "banded_solve_{p}", _BANDED_KERNEL, ("lower", "upper", "flipped"), core=2, batched=True
         ),
         pullback=_banded_pullback,
-        promote=floating,
+        promote=numeric,
         samples=tuple(
             Sample(
                 (

@@ -16,16 +16,13 @@ from irgrad.ops.axes import dtype_of, shape_of
 from irgrad.ops.cholesky import cholesky
 from irgrad.ops.complex_numbers import squared_magnitude
 from irgrad.ops.declare import real
-from irgrad.ops.factorisations import (
-    eigen_symmetric,
-    lu,
-    orthogonal_factors,
-    singular_values,
-)
+from irgrad.ops.factorisations import eigen_symmetric, lu
 from irgrad.ops.matrices import adjoint, identity_like, numeric, transposed
+from irgrad.ops.orthogonal_factors import complete_orthogonal_factors, orthogonal_factors
 from irgrad.ops.picking import as_traced
 from irgrad.ops.registry import declare, spelling
 from irgrad.ops.shape import reshape
+from irgrad.ops.singular_values import complete_singular_values, singular_values
 from irgrad.ops.solving import inverse, sign_and_log_determinant, solved
 from irgrad.ops.statistics import size_number
 
@@ -112,17 +109,10 @@ def _eigvalsh(a: Any, UPLO: str = "L") -> Any:
 def _svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
-    u, s, v = singular_values(a)
     if not compute_uv:
-        return s
-    rows, columns = shape_of(a)[-2:]
-    if full_matrices and not dims.same(rows, columns):
-        raise UnsupportedCallError(
-            "np.linalg.svd(full_matrices=True) of matrices that are not square: the complete "
-            "bases are not unique",
-            remedy="give full_matrices=False",
-        )
-    return SVDResult(u, s, v)
+        return singular_values(a)[1]
+    complete = full_matrices and not dims.same(*shape_of(a)[-2:])
+    return SVDResult(*(complete_singular_values if complete else singular_values)(a))
 
 
 @spelling(np.linalg.svdvals)
@@ -132,18 +122,15 @@ def _svdvals(x: Any, /) -> Any:
 
 @spelling(np.linalg.qr)
 def _qr(a: Any, mode: str = "reduced") -> Any:
-    q, r = orthogonal_factors(a)
-    if mode == "r":
-        return r
-    rows, columns = shape_of(a)[-2:]
-    if mode == "complete" and dims.at_least(columns, rows):
-        mode = "reduced"
-    if mode != "reduced":
+    if mode not in ("reduced", "complete", "r"):
         raise UnsupportedCallError(
-            f"np.linalg.qr with mode={mode!r}",
-            remedy='use "reduced", whose factors are unique up to signs, or "r"',
+            f"np.linalg.qr with mode={mode!r}", remedy='use "reduced", "complete" or "r"'
         )
-    return QRResult(q, r)
+    if mode == "r":
+        return orthogonal_factors(a)[1]
+    rows, columns = shape_of(a)[-2:]
+    complete = mode == "complete" and not dims.at_least(columns, rows)
+    return QRResult(*(complete_orthogonal_factors if complete else orthogonal_factors)(a))
 
 
 _PSEUDO_INVERSE_KERNEL = '''def pseudo_inverse(a, out, cutoff):

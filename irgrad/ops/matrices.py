@@ -115,6 +115,18 @@ def symmetric_cotangent(s: Any) -> Any:
     return lower_triangle(s + adjoint(s), halved=True)
 
 
+def of_first_columns(cotangent: Any, basis: Any, count: Any) -> Any:
+    """Return the cotangent of the first columns of unitary matrices, which the rest complete.
+
+    How the rest N completes the columns U is not determined but for the space it spans. It moves as
+    little as it can: ``dN = -U dU^H N``. So what depends on that space alone, not on its basis, has
+    its true derivative.
+    """
+    columns, rest = basis[..., :count], basis[..., count:]
+    by_rest = np.conj(rest) @ adjoint(cotangent[..., count:]) @ np.conj(columns)
+    return cotangent[..., :count] - by_rest
+
+
 def positive_definite(n: int, batch: tuple[int, ...] = (), seed: int = 0) -> np.ndarray:
     """Return symmetric positive definite matrices as a sample."""
     draws = np.random.default_rng(seed).uniform(-1, 1, (*batch, n, n))

@@ -10,9 +10,9 @@ from irgrad.errors import ShapeError
 from irgrad.ops.axes import dtype_of, normalized_axes, shape_of
 from irgrad.ops.complex_numbers import part_dtype, squared_magnitude
 from irgrad.ops.create import convert
-from irgrad.ops.factorisations import singular_values
 from irgrad.ops.reduce import keep_axes
 from irgrad.ops.registry import spelling
+from irgrad.ops.singular_values import singular_values
 from irgrad.ops.statistics import safe_sqrt
 
 Axes = tuple[int, ...]

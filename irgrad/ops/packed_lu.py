@@ -15,8 +15,8 @@ from irgrad.ir.types import ArrayType
 from irgrad.ops.matrices import (
     INTEGER,
     each_matrix,
-    floating,
     identity_like,
+    numeric,
     square,
     transposed,
     well_conditioned,
@@ -95,7 +95,7 @@ packed_lu = declare(
         infer=_packed_type,
         lowering=Kernel("packed_lu_{p}", _PACKED_KERNEL, core=2, batched=True),
         pullback=_packed_pullback,
-        promote=floating,
+        promote=numeric,
         samples=(
             Sample((well_conditioned(3),)),
             Sample((well_conditioned(2, (2,))[..., ::-1],)),

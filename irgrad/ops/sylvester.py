@@ -1,4 +1,4 @@
-"""Sylvester's equation, and the complex Schur form of real matrices by which it is solved."""
+"""Sylvester's equation, and the complex Schur form of matrices by which it is solved."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from irgrad.errors import ShapeError
 from irgrad.ir import dims
 from irgrad.ir.op import Kernel, Op, Sample
 from irgrad.ir.types import ArrayType
-from irgrad.ops.declare import real
-from irgrad.ops.matrices import each_matrix, floating, square, transposed, well_conditioned
+from irgrad.ops.complex_numbers import is_complex
+from irgrad.ops.declare import complex_values, real
+from irgrad.ops.matrices import (
+    each_matrix,
+    floating,
+    numeric,
+    square,
+    transposed,
+    well_conditioned,
+)
 from irgrad.ops.registry import declare
 from irgrad.ops.texts import emitted_function
 
@@ -41,7 +49,7 @@ emitted_function('''def complex_schur(a):
     return t.T.copy(), z.T.copy()
 ''')
 
-_SYLVESTER_KERNEL = '''def sylvester(a, b, q, out):
+_KERNEL = '''def {name}(a, b, q, out):
     """Solve a x + x b = q by the Schur forms of a and b, column by column.
 
     Bartels & Stewart, Solution of the matrix equation AX + XB = C (1972).
@@ -61,7 +69,7 @@ _SYLVESTER_KERNEL = '''def sylvester(a, b, q, out):
                 if pivot == 0.0:
                     raise np.linalg.LinAlgError("Sylvester's equation has no unique solution")
                 x[i, j] = total / pivot
-        out[k] = np.dot(np.dot(u, x), np.conj(v).T.copy()).real
+        out[k] = np.dot(np.dot(u, x), np.conj(v).T.copy()){part}
 '''
 
 
@@ -88,26 +96,58 @@ def _sylvester_pullback(cotangent: Any, out: Any, a: Any, b: Any, q: Any) -> tup
     return -(adjoint @ turned), -(turned @ adjoint), adjoint
 
 
-sylvester = declare(
-    Op(
-        name="sylvester",
-        evaluate=each_matrix(_sylvester_one),
-        infer=_sylvester_type,
-        lowering=Kernel("sylvester", _SYLVESTER_KERNEL, core=2, batched=True),
-        pullback=_sylvester_pullback,
-        promote=floating,
-        samples=tuple(
-            Sample(
-                (
-                    well_conditioned(m, batch, seed=8),
-                    well_conditioned(n, batch, seed=9),
-                    real(-1, 1, (*batch, m, n), seed=10),
-                )
-            )
-            for m, n, batch in ((3, 2, ()), (3, 2, (2,)), (1, 1, ()), (0, 1, ()))
-        ),
-        spellings=("scipy.linalg.solve_sylvester",),
-        reference="Bartels & Stewart, Comm. ACM 15 (1972)",
+def _sylvester(name: str, part: str, promote: Any, samples: tuple[Sample, ...]) -> Op:
+    """Declare the op of one kind of numbers, real or complex; the Schur forms are complex."""
+    return declare(
+        Op(
+            name=name,
+            evaluate=each_matrix(_sylvester_one),
+            infer=_sylvester_type,
+            lowering=Kernel(name, _KERNEL.format(name=name, part=part), core=2, batched=True),
+            pullback=_sylvester_pullback,
+            promote=promote,
+            samples=samples,
+            spellings=("scipy.linalg.solve_sylvester",),
+            reference="Bartels & Stewart, Comm. ACM 15 (1972)",
+        )
     )
+
+
+real_sylvester = _sylvester(
+    "sylvester",
+    ".real",
+    floating,
+    tuple(
+        Sample(
+            (
+                well_conditioned(m, batch, seed=8),
+                well_conditioned(n, batch, seed=9),
+                real(-1, 1, (*batch, m, n), seed=10),
+            )
+        )
+        for m, n, batch in ((3, 2, ()), (3, 2, (2,)), (1, 1, ()), (0, 1, ()))
+    ),
 )
-"""The solution of ``a @ x + x @ b = q``, a: (..., m, m), b: (..., n, n), q: (..., m, n)."""
+complex_sylvester = _sylvester(
+    "complex_sylvester",
+    "",
+    numeric,
+    tuple(
+        Sample(
+            (
+                complex_values((*batch, m, m), seed=8) + 4 * np.eye(m),
+                complex_values((*batch, n, n), seed=9) + 4 * np.eye(n),
+                complex_values((*batch, m, n), seed=10),
+            )
+        )
+        for m, n, batch in ((3, 2, ()), (3, 2, (2,)), (1, 1, ()), (0, 1, ()))
+    ),
+)
+
+
+def sylvester(a: Any, b: Any, q: Any) -> Any:
+    """Return the solution of ``a @ x + x @ b = q``, a: (..., m, m), b: (..., n, n), q: (..., m, n).
+
+    Time m**3 + n**3.
+    """
+    return (complex_sylvester if any(map(is_complex, (a, b, q))) else real_sylvester)(a, b, q)

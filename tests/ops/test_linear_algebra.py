@@ -16,6 +16,7 @@ SYMMETRIC = GENERAL @ GENERAL.T + np.diag([0.0, 2.0, 5.0, 9.0])
 STACK = np.stack([SYMMETRIC, 2 * SYMMETRIC + GENERAL @ GENERAL.T])
 TALL, WIDE = DRAWS.normal(size=(5, 3)), DRAWS.normal(size=(3, 5))
 VECTOR, COLUMNS = DRAWS.normal(size=4), DRAWS.normal(size=(4, 2))
+PAIR = np.stack([TALL[:4], WIDE[:, 1:].T])
 linalg = np.linalg
 
 CASES: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -42,6 +43,10 @@ CASES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "qr tall": (lambda a: linalg.qr(a)[0] @ linalg.qr(a).R * 2 + np.sum(linalg.qr(a)[0]), (TALL,)),
     "qr wide": (lambda a: np.sum(linalg.qr(a)[0]) + linalg.qr(a).R, (WIDE,)),
     "qr r": (lambda a: linalg.qr(a, "r"), (TALL,)),
+    "qr complete": (lambda a: tuple(linalg.qr(a, "complete")), (PAIR,)),
+    "qr complete wide": (lambda a: tuple(linalg.qr(a, "complete")), (WIDE,)),
+    "svd complete": (lambda a: np.abs(linalg.svd(a).U), (PAIR,)),
+    "svd complete wide": (lambda a: np.abs(linalg.svd(a)[2]), (WIDE[:2, :3],)),
     "pinv tall": (linalg.pinv, (TALL,)),
     "pinv wide": (linalg.pinv, (WIDE,)),
     "pinv of equal singular values": (linalg.pinv, (np.eye(3),)),
@@ -147,6 +152,56 @@ def test_what_has_no_factor_raises_as_in_numpy(jit: bool) -> None:
         solve(np.ones((2, 2)))
 
 
+def complements(a: Any) -> Any:
+    """Return what of the vectors that complete bases is determined: projectors on their spaces."""
+    rows, columns = a.shape[-2:]
+    left, _, right = linalg.svd(a)
+    if rows < columns:
+        found = [np.conj(np.swapaxes(right[..., rows:, :], -1, -2))]
+    else:
+        found = [left[..., columns:], linalg.qr(a, "complete")[0][..., columns:]]
+    return tuple(n @ np.conj(np.swapaxes(n, -1, -2)) for n in found)
+
+
+@pytest.mark.parametrize("a", [TALL, TALL[:, :2], WIDE[:2], np.stack([TALL, TALL**2])])
+def test_the_space_that_a_basis_leaves(a: Any) -> None:
+    """Its basis is no function of the matrix, but its projector is one, at every order."""
+    check(complements, a)
+
+
+@pytest.mark.parametrize("a", [TALL[:, :2], WIDE[:2]])
+def test_the_space_that_a_complex_basis_leaves(a: Any) -> None:
+    def both(x: Any, y: Any) -> Any:
+        return tuple(part for p in complements(x + 1j * y) for part in (p.real, p.imag))
+
+    check(both, a, np.cos(a))
+
+
+def test_the_complete_factors_are_numpys() -> None:
+    for a in (TALL, WIDE, TALL + 1j * np.cos(TALL), WIDE.astype(np.float32)):
+        for function in (linalg.svd, lambda a: linalg.qr(a, "complete")):
+            got = irgrad.compile(lambda a, own=function: tuple(own(a)), argnums=(), jit=False)(a)
+            for mine, theirs in zip(got, function(a), strict=True):
+                assert (mine.shape, mine.dtype) == (theirs.shape, theirs.dtype)
+                np.testing.assert_allclose(mine, theirs, atol=1e-5 if a.itemsize == 4 else 1e-14)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 0, 3), (1, 3), (3, 1)])
+@pytest.mark.parametrize("jit", [False, True])
+def test_bases_of_least_sizes(shape: tuple[int, ...], jit: bool) -> None:
+    a = np.full(shape, 2.0)
+
+    def factors(a: Any) -> Any:
+        return (
+            *linalg.svd(a), *linalg.svd(a, False), *linalg.qr(a, "complete"), *linalg.qr(a)
+        )  # fmt: skip
+
+    got = irgrad.compile(factors, argnums=(), jit=jit)(a)
+    for mine, theirs in zip(got, factors(a), strict=True):
+        assert mine.shape == theirs.shape
+        np.testing.assert_allclose(mine, theirs, atol=1e-14)
+
+
 def test_rank_counts_singular_values() -> None:
     for matrix in (TALL, np.outer(VECTOR, VECTOR), np.zeros((2, 3)), VECTOR):
         assert values(linalg.matrix_rank, matrix) == [linalg.matrix_rank(matrix)]
@@ -156,8 +211,7 @@ ERRORS: list[tuple[Any, Any, type[Exception]]] = [
     (linalg.inv, TALL, ShapeError),
     (linalg.cholesky, VECTOR, ShapeError),
     (lambda a: linalg.solve(a, a[:3]), GENERAL, ShapeError),
-    (lambda a: linalg.svd(a)[0], TALL, UnsupportedCallError),
-    (lambda a: linalg.qr(a, "complete")[0], TALL, UnsupportedCallError),
+    (lambda a: linalg.qr(a, "raw")[0], TALL, UnsupportedCallError),
     (lambda a: linalg.eigh(a, "X"), GENERAL, ShapeError),
 ]
 

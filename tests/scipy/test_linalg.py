@@ -101,6 +101,9 @@ CASES: dict[str, tuple[Call, tuple[Any, ...]]] = {
     "qr": (lambda s, a: np.abs(s.qr(a, mode="economic")[0]), (TALL,)),
     "qr full": (lambda s, a: np.abs(s.qr(a)[1]), (GENERAL,)),
     "qr r": (lambda s, a: np.abs(s.qr(a, mode="r")[0]), (WIDE,)),
+    "qr r tall": (lambda s, a: s.qr(a, mode="r")[0], (TALL,)),
+    "qr complete": (lambda s, a: np.concatenate(s.qr(a), axis=1), (WIDE.T[:4],)),
+    "svd complete": (lambda s, a: np.abs(s.svd(a)[2]), (WIDE[:, :4],)),
     "pinv": (lambda s, a: s.pinv(a), (TALL,)),
     "lstsq": (lambda s, a, b: s.lstsq(a, b)[0], (TALL, DRAWS.normal(size=5))),
     "lstsq's singular values": (lambda s, a, b: s.lstsq(a, b)[3], (TALL, DRAWS.normal(size=5))),
@@ -191,7 +194,9 @@ def test_what_is_not_read_has_no_derivative() -> None:
 def test_what_has_no_answer_raises() -> None:
     negative = np.diag([1.0, -2.0])
     for function, message in (
-        (lambda a: np.sum(linalg.sqrtm(a)), "not positive"),
+        (lambda a: np.sum(linalg.sqrtm(a)), r"negative eigenvalue. Pass a.astype\(complex\)"),
+        (lambda a: np.sum(linalg.logm(a)), r"negative eigenvalue. Pass a.astype\(complex\)"),
+        (lambda a: np.sum(linalg.logm(np.tril(a, -1))), "singular"),
         (lambda a: np.sum(linalg.solve_triangular(a - a, np.ones(2))), "ingular"),
         (lambda a: np.sum(linalg.solve_banded((0, 0), a[:1] - a[:1], np.ones(2))), "singular"),
     ):
@@ -214,11 +219,10 @@ def test_values_of_the_eager_engine() -> None:
 
 ERRORS: list[tuple[Call, Any, type[Exception]]] = [
     (linalg.expm, TALL, ShapeError),
-    (linalg.expm, GENERAL * 1j, UnsupportedCallError),
-    (lambda a: linalg.cho_solve((a, True), VECTOR), GENERAL * 1j, UnsupportedCallError),
     (lambda a: linalg.solve_triangular(a, a, trans=7), GENERAL, ShapeError),
     (lambda a: linalg.solve(a, a, assume_a="odd"), GENERAL, UnsupportedCallError),
     (lambda a: linalg.qr(a, pivoting=True)[0], GENERAL, UnsupportedCallError),
+    (lambda a: linalg.qr(a, mode="raw")[1], GENERAL, UnsupportedCallError),
     (lambda a: linalg.eigh(a, subset_by_value=[0, 1])[0], GENERAL, UnsupportedCallError),
     (lambda a: linalg.solve_banded((1, 1), a, VECTOR), GENERAL, ShapeError),
     (lambda a: linalg.solve_sylvester(a, a, TALL), GENERAL, ShapeError),
