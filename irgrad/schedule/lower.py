@@ -177,10 +177,12 @@ class Lowering:
         )
 
     def _initial(self, kernel: Kernel) -> loops.Statement:
-        dtype = kernel.node.array_type.dtype
-        return loops.Let(
-            self._accumulator(kernel).name, loops.Literal(kernel.initial, dtype), ()
-        )
+        name = self._accumulator(kernel).name
+        if kernel.first is None:
+            dtype = kernel.node.array_type.dtype
+            return loops.Let(name, loops.Literal(kernel.initial, dtype), ())
+        numbers = [self.numbers[kernel.node]]
+        return loops.Let(name, self.expression(kernel.first, (), numbers), tuple(numbers))
 
     def kernel(self, kernel: Kernel, depth: int) -> list[loops.Statement]:
         """Return the statements of one unit inside its loops."""
@@ -409,11 +411,12 @@ def lower_function(
     """
     numbers = graph.numbers()
     names = Names(graph, numbers, reserved)
-    units, memory = set_first(*gathered(graph, *build_units(graph)))
+    units, memory, inner = gathered(graph, *build_units(graph), sums=not parallel)
+    units, memory = set_first(units, memory)
     units, inverses = invert_once(graph, units)
     units, columns = swept_by_columns(units)
     scheduled = schedule(graph, units, memory, overlapping=not parallel)
-    copies = inverses | columns | scheduled.copies
+    copies = inner | inverses | columns | scheduled.copies
     for copy, (node, _) in copies.items():
         numbers[copy] = numbers[node]
     lowering = _prepared(graph, names, numbers, scheduled, memory, {})

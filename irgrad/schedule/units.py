@@ -86,10 +86,12 @@ class Kernel:
     initial: Any = None
     inplace: Node | None = None
     """The node whose memory it goes on writing, for writes into a part of an array."""
+    first: Any = None
+    """A term that a fold into a scalar begins with, instead of ``initial``."""
 
     def reads(self) -> Iterator[Read]:
         """Yield what it reads, indirect indices included."""
-        stack = [self.term, *(index for index in self.write if not is_dim(index))]
+        stack = [self.term, self.first, *(index for index in self.write if not is_dim(index))]
         while stack:
             term = stack.pop()
             if isinstance(term, Read):
@@ -100,7 +102,8 @@ class Kernel:
 
     def uses(self) -> Iterator[tuple[Node, int]]:
         """Yield the nodes it reads, and how often the expression around repeats each."""
-        stack: list[tuple[Any, int]] = [(self.term, occurrences(self.fold, 1) if self.fold else 1)]
+        times = occurrences(self.fold, 1) if self.fold else 1
+        stack: list[tuple[Any, int]] = [(self.term, times), (self.first, 1)]
         while stack:
             term, times = stack.pop()
             if isinstance(term, Read):

@@ -57,6 +57,16 @@ def positions(x: Any) -> Any:
     return np.sum(np.arange(x.shape[0] - 1) * x[1:] * x[:-1])
 
 
+def weighed(x: Any) -> Any:
+    difference = x[1:] - x[:-1]
+    return np.sum(difference * difference) * np.sum(difference * x[:-1]) + np.sum(x[:-1])
+
+
+def apart(x: Any) -> Any:
+    products = x[3:] * x[:-3]
+    return np.sum(products * products) + np.sum(products)
+
+
 def slope(f: Any, x: np.ndarray) -> np.ndarray:
     found = np.empty(x.shape)
     for place in np.ndindex(x.shape):
@@ -66,9 +76,10 @@ def slope(f: Any, x: np.ndarray) -> np.ndarray:
     return found
 
 
-LINES = [valley, curvature, far, scaled, deep, costly, whole, positions]
+LINES = [valley, curvature, far, scaled, deep, costly, whole, positions, weighed]
 SHEETS = [planes, rows, both]
 CASES = [(f, (size,)) for f in LINES for size in (3, 4, 5, 16, 17, 40)]
+CASES += [(apart, (size,)) for size in (4, 5, 6, 7, 16, 40)]
 CASES += [(f, shape) for f in SHEETS for shape in [(3, 4), (2, 3), (20, 3), (4, 30), (20, 21)]]
 
 
@@ -97,6 +108,11 @@ def test_no_other_array_is_made() -> None:
         program = irgrad.compile(valley, jit=False).lower(np.ones(size)).program
         made = [s for s in program.functions[-1].body if isinstance(s, loops.Allocate)]
         assert [part.name for part in made] == ["x_bar"]
+
+
+def test_value_and_gradient_share_the_loop_between_the_borders() -> None:
+    program = irgrad.compile(valley, jit=False).lower(np.ones(1000)).program
+    assert sum(isinstance(part, loops.Loop) for part in program.functions[-1].body) == 1
 
 
 def test_the_second_derivative_is_right() -> None:
