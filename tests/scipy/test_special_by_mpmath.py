@@ -257,6 +257,21 @@ def test_functions_by_their_parameters(name: str) -> None:
     check(BY_PARAMETERS[name])
 
 
+@pytest.mark.parametrize(("shape", "tolerance"), [(1e3, 1e-12), (1e5, 1e-10)])
+def test_the_incomplete_beta_function_of_large_parameters(shape: float, tolerance: float) -> None:
+    """Against the integral of the density times its logarithm's slope by a."""
+    x = 0.5 - 0.3 / np.sqrt(shape)
+    slope = irgrad.compile(scipy.special.betainc, jit=False).grad(shape, shape, x)
+    with mp.workdps(30):
+        a, width = mp.mpf(shape), mp.sqrt(1 / mp.mpf(8 * shape))
+        normalisation, mean = mp.log(mp.beta(a, a)), mp.psi(0, 2 * a) - mp.psi(0, a)
+        wanted = mp.quad(
+            lambda t: mp.exp((a - 1) * mp.log(t * (1 - t)) - normalisation) * (mp.log(t) + mean),
+            [*(mp.mpf(x) - k * width for k in range(16, 0, -1)), mp.mpf(x)],
+        )
+    assert slope == pytest.approx(float(wanted), rel=tolerance)
+
+
 def quantile(of: Callable[..., Any], density: Callable[..., Any], start: Any) -> Callable[..., Any]:
     """Return the inverse by the last argument, by Newton's method from one of double precision."""
 
