@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from irgrad.group.op import PREFIX, op_of
 from irgrad.group.programs import OWN, Kind, Place, Program
 from irgrad.group.regions import Region, in_runs, is_element
 from irgrad.ir import dims
-from irgrad.ir.graph import Graph, Node, reachable
+from irgrad.ir.graph import Graph, Node, needed
 from irgrad.ir.op import Elementwise
+from irgrad.ir.origin import Origin
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import constant, convert
 from irgrad.ops.index import gather
@@ -24,7 +26,10 @@ from irgrad.trace.tracer import Trace
 
 CELL = np.dtype(np.uint32)
 """Of the places of cells: unsigned, so that numba need not ask whether one counts from the end."""
+_Sort = tuple[bool, np.dtype]
+"""Whether an operand is a constant, and its dtype."""
 _KindKey = tuple[Any, ...]
+"""An op, its dtype, and the sort of each operand."""
 
 
 class Builder:
@@ -36,12 +41,15 @@ class Builder:
         self.trace.nodes = list(graph.inputs)
         self.trace.inputs = list(graph.inputs)
         self.made: dict[Node, Node] = {node: node for node in graph.inputs}
-        self.readers = graph.consumers()
+        self.kept = set(graph.outputs)
+        """What is read outside its layer."""
         self.tables: list[np.ndarray] = []
         self.programs: list[Program] = []
 
     def build(self, layers: Sequence[Region | Node]) -> Graph:
         """Return the graph of these layers; its last inputs are ``tables``."""
+        for layer in layers:
+            self.kept.update(layer.outside if isinstance(layer, Region) else layer.inputs)
         with dims.assuming(self.trace.assumptions):
             for layer in layers:
                 if isinstance(layer, Region):
@@ -49,7 +57,7 @@ class Builder:
                 elif layer not in self.made:
                     self._node(layer)
             results = tuple(self.made[node] for node in self.graph.outputs)
-        alive = {*reachable(results), *self.trace.inputs}
+        alive = needed(self.trace.nodes, results).union(self.trace.inputs)
         self.trace.nodes = [node for node in self.trace.nodes if node in alive]
         return finished(self.trace, results, self.graph.name)
 
@@ -63,46 +71,34 @@ class Builder:
 
     def _region(self, region: Region) -> None:
         self.trace.origin = region.nodes[-1].origin
-        cells = _Cells(region, self.readers)
+        cells = _Cells(region)
         start = self._start(region, cells)
-        keys = {node: cells.kind_key(node) for node in region.nodes}
-        kinds: dict[_KindKey, int] = {}
-        order = in_runs(region.nodes, keys)
-        for place, node in enumerate(order):
-            cells.places[node] = cells.length + place
-            kinds.setdefault(keys[node], len(kinds))
-        places = cells.places
-        rows = np.zeros((len(order), max(len(node.inputs) for node in order)), CELL)
-        for column in range(rows.shape[1]):
-            rows[:, column] = [
-                places[node.inputs[column]] if column < len(node.inputs) else 0 for node in order
-            ]
-        numbers = np.array([kinds[keys[node]] for node in order])
+        rows, numbers, keys = cells.records(region)
+        order = in_runs(rows, numbers, cells.length)
+        places = np.arange(cells.length + len(order))
+        places[cells.length + np.array(order)] = places[cells.length :].copy()
         constants = np.array(cells.constants, region.dtype)
         has_constants = int(constants.size > 0)
         program = Program(
             name=PREFIX if not self.programs else f"{PREFIX}_{len(self.programs) + 1}",
             names=("constants", "cell_values")[1 - has_constants :],
-            kinds=tuple(_kind(key, region.dtype, has_constants) for key in kinds),
+            kinds=tuple(_kind(key, region.dtype, has_constants) for key in keys),
             fixed=has_constants,
             added=(len(order),),
             constant=frozenset(range(has_constants)),
             own=cells.length,
             backward=False,
-            careful=any(node.op.selects or node.op.unbounded for node in order),
+            careful=any(op.selects or op.unbounded for op, *_ in keys),
             dtype=region.dtype,
-            origins=tuple(Counter(node.origin for node in order if node.origin).most_common()),
+            origins=_origins(region.nodes),
         )
         self.programs.append(program)
         operands = [self._table("constants", constants)] if has_constants else []
-        groups = self._table("groups", _runs(numbers))
-        operands += [start, groups, self._table("cells", rows)]
+        groups = self._table("groups", _runs(np.array(numbers)[order]))
+        operands += [start, groups, self._table("cells", _moved(rows, places)[order])]
         whole = self.trace.record(op_of(program), tuple(operands), {})
-        inside = set(region.nodes)
-        kept = set(self.graph.outputs)
-        for node in region.nodes:
-            if node in kept or any(reader not in inside for reader in self.readers[node]):
-                place = cells.places[node]
+        for node, place in zip(region.nodes, places[cells.length :].tolist(), strict=True):
+            if node in self.kept:
                 params = {"starts": (place,), "sizes": (1,), "steps": (1,), "dropped": (0,)}
                 value = self.trace.record(strided, (whole,), params)
                 if node.array_type != value.array_type:
@@ -147,32 +143,27 @@ class Builder:
 class _Cells:
     """Where a region has its numbers: constants apart, then what comes from outside, then its own.
 
-    Elements of one array are gathered at once, so that they have one cotangent.
+    Elements of one array are gathered at once, so that they have one cotangent. A constant is
+    ``~k`` among the ``places``, where ``k`` is its place among the constants.
     """
 
-    def __init__(self, region: Region, readers: dict[Node, list[Node]]) -> None:
+    def __init__(self, region: Region) -> None:
         self.constants: list[Any] = []
         self.elements: dict[Node, list[Node]] = {}
         self.scalars: list[Node] = []
         self.places: dict[Node, int] = {}
         self.length = 0
         self._known: dict[bytes, int] = {}
-        outside: dict[Node, None] = {}
-        inside = set(region.nodes)
-        for node in region.nodes:
-            for operand in node.inputs:
-                if operand not in inside:
-                    outside[operand] = None
-        for node in outside:
+        for node in region.outside:
             if is_element(node) and node.array_type.dtype == region.dtype:
                 self.elements.setdefault(node.inputs[0], []).append(node)
         for reads in self.elements.values():
             for read in reads:
                 self.places[read] = self.length
                 self.length += 1
-        for node in outside:
+        for node in region.outside:
             if node.op is constant:
-                self.places[node] = self._constant(node, region.dtype)
+                self.places[node] = ~self._constant(node, region.dtype)
             elif node not in self.places:
                 self.places[node] = self.length
                 self.scalars.append(node)
@@ -185,13 +176,50 @@ class _Cells:
             self.constants.append(value)
         return known
 
-    def kind_key(self, node: Node) -> _KindKey:
-        """Return what makes records alike: the op, and the banks and dtypes of its operands."""
-        return (
-            node.op,
-            node.array_type.dtype,
-            *((operand.op is constant, operand.array_type.dtype) for operand in node.inputs),
-        )
+    def records(self, region: Region) -> tuple[list[list[int]], list[int], list[_KindKey]]:
+        """Return what each record reads and the number of its kind; and what makes each kind.
+
+        Records are alike where the op is, and the dtypes and the banks of the operands.
+        """
+        sorts: dict[_Sort, int] = {}
+        every = [*region.nodes, *region.outside]
+        types = {id(node.type): node.array_type.dtype for node in every}
+        of_type = {
+            key: sorts.setdefault((False, dtype), len(sorts)) for key, dtype in types.items()
+        }
+        sort = {node: of_type[id(node.type)] for node in every}
+        for node in region.outside:
+            if node.op is constant:
+                sort[node] = sorts.setdefault((True, node.array_type.dtype), len(sorts))
+        places = self.places
+        places.update(zip(region.nodes, count(self.length)))
+        rows = [[places[operand] for operand in node.inputs] for node in region.nodes]
+        kinds: dict[tuple[Any, ...], int] = {}
+        numbers = [
+            kinds.setdefault(
+                (node.op, sort[node], *[sort[operand] for operand in node.inputs]), len(kinds)
+            )
+            for node in region.nodes
+        ]
+        known = list(sorts)
+        keys = [(op, known[own][1], *[known[k] for k in read]) for op, own, *read in kinds]
+        return rows, numbers, keys
+
+
+def _moved(rows: list[list[int]], places: np.ndarray) -> np.ndarray:
+    """Return a table of the cells that records read, from where they stand before the ordering."""
+    width = max(map(len, rows))
+    table = np.array([row + [-1] * (width - len(row)) for row in rows])
+    return np.where(table < 0, ~table, places[table]).astype(CELL)
+
+
+def _origins(nodes: Sequence[Node]) -> tuple[tuple[Origin, int], ...]:
+    """Return the origins of nodes and how often each is one, the most frequent first."""
+    # By identity: origins are unique, and hashing one hashes code objects.
+    counts = Counter([id(node.origin) for node in nodes])
+    origins = {id(node.origin): node.origin for node in nodes}
+    found = [(origins[key], times) for key, times in counts.most_common()]
+    return tuple((origin, times) for origin, times in found if origin is not None)
 
 
 def _kind(key: _KindKey, dtype: np.dtype, numbers: int) -> Kind:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
-from irgrad.ir.graph import Graph, Node, reachable
+from irgrad.ir.graph import Graph, Node, needed
 from irgrad.ir.op import Elementwise
+from irgrad.ir.types import ValueType
 from irgrad.ops.views import strided
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Scalars that can be computed one after the other, with nothing else in between."""
+    """Scalars that can be computed one after the other, with nothing else in between.
+
+    ``outside`` are the nodes that they read and that are none of them, each once.
+    """
 
     nodes: list[Node]
+    outside: list[Node]
     dtype: np.dtype
 
 
@@ -26,49 +32,52 @@ def layers_of(graph: Graph, least: int) -> list[Region | Node]:
     A scalar belongs to the region after the last node that is none on the way to it; regions of
     fewer than ``least`` stay single nodes. Linear.
     """
-    wanted = set(reachable(graph.outputs))
-    scalars: list[list[Node]] = [[]]
-    others: list[list[Node]] = [[]]
-    stages: dict[Node, int] = {}
-    groupable: set[Node] = set()
+    wanted = needed(graph.nodes, graph.outputs)
+    types = {id(node.type): node.type for node in graph.nodes}
+    numbers = {key for key, type in types.items() if _is_number(type)}
+    levels: dict[Node, int] = {}
+    strata: list[list[Node]] = [[], []]  # scalars at even levels, what is none at odd ones
     for node in graph.nodes:
         if node not in wanted:
             continue
-        grouped = is_groupable(node)
-        stage = 1 if grouped else 0
+        level = 1
+        scalar = (
+            not node.params
+            and id(node.type) in numbers
+            and isinstance(node.op.lowering, Elementwise)
+        )
         for operand in node.inputs:
-            known = stages[operand]
-            if grouped and known > 0 and operand not in groupable:
-                known += 1
-            if known > stage:
-                stage = known
-        stages[node] = stage
-        if grouped:
-            groupable.add(node)
-        while len(scalars) <= stage:
-            scalars.append([])
-            others.append([])
-        (scalars if grouped else others)[stage].append(node)
+            if levels[operand] > level:
+                level = levels[operand]
+            if id(operand.type) not in numbers:
+                scalar = False
+        if scalar == level % 2:
+            level += 1
+        levels[node] = level
+        while len(strata) <= level:
+            strata.append([])
+        strata[level].append(node)
     layers: list[Region | Node] = []
-    for inside, outside in zip(scalars, others, strict=True):
-        dtypes = {node.array_type.dtype for node in inside if node.array_type.inexact}
-        if len(inside) >= least and len(dtypes) == 1:
-            layers.append(Region(inside, dtypes.pop()))
-        else:
-            layers.extend(inside)
-        layers.extend(outside)
+    for level, nodes in enumerate(strata):
+        region = None
+        if not level % 2 and len(nodes) >= least:
+            region = _region(nodes)
+        layers.extend(nodes if region is None else [region])
     return layers
 
 
-def is_groupable(node: Node) -> bool:
-    """Tell whether a node is an operation on scalars, floating-point numbers or truth values."""
-    if node.params or not isinstance(node.op.lowering, Elementwise) or not _is_number(node):
-        return False
-    return all(_is_number(operand) for operand in node.inputs)
+def _region(nodes: list[Node]) -> Region | None:
+    """Return scalars as a region, None where their floating-point numbers are of several dtypes."""
+    types = {id(node.type): node.array_type for node in nodes}.values()
+    dtypes = {type.dtype for type in types if type.inexact}
+    if len(dtypes) != 1:
+        return None
+    inside = set(nodes)
+    read = dict.fromkeys(chain.from_iterable([node.inputs for node in nodes]))
+    return Region(nodes, [node for node in read if node not in inside], dtypes.pop())
 
 
-def _is_number(node: Node) -> bool:
-    type = node.type
+def _is_number(type: ValueType) -> bool:
     return not isinstance(type, tuple) and type.shape == () and type.dtype.kind in "fb"
 
 
@@ -79,34 +88,32 @@ def is_element(node: Node) -> bool:
     return all(type(start) is int for start in node.params["starts"])
 
 
-def in_runs(nodes: Sequence[Node], kinds: Mapping[Node, Hashable]) -> list[Node]:
-    """Return the nodes in an order of evaluation with long runs of one kind.
+def in_runs(rows: Sequence[Sequence[int]], kinds: Sequence[int], first: int) -> list[int]:
+    """Return the records in an order of evaluation with long runs of one kind.
 
-    Greedy: the kind with the most nodes ready is done as long as it has any, those that become
-    ready meanwhile included. Linear in edges, times the number of kinds for each run.
+    ``rows`` are the places that each record reads, ``first`` is the place of the first record;
+    ``kinds`` are numbered from 0. Greedy: the kind with the most records ready is done as long as
+    it has any, those that become ready meanwhile included. Linear in operands, times the number
+    of kinds for each run.
     """
-    inside = set(nodes)
-    missing: dict[Node, int] = {}
-    readers: dict[Node, list[Node]] = {node: [] for node in nodes}
-    ready: dict[Hashable, list[Node]] = {kind: [] for kind in dict.fromkeys(kinds.values())}
-    for node in nodes:
-        sources = {operand for operand in node.inputs if operand in inside}
-        missing[node] = len(sources)
-        for source in sources:
-            readers[source].append(node)
-        if not sources:
-            ready[kinds[node]].append(node)
-    order: list[Node] = []
-    while len(order) < len(nodes):
-        queue = max(ready.values(), key=len)
-        position = 0
-        while position < len(queue):
-            node = queue[position]
-            position += 1
-            order.append(node)
-            for reader in readers[node]:
+    missing = [0] * len(rows)
+    readers: list[list[int]] = [[] for _ in rows]
+    ready: list[list[int]] = [[] for _ in range(max(kinds) + 1)]
+    for record, row in enumerate(rows):
+        for place in row:
+            if place >= first:
+                readers[place - first].append(record)
+                missing[record] += 1
+        if not missing[record]:
+            ready[kinds[record]].append(record)
+    order: list[int] = []
+    while len(order) < len(rows):
+        queue = max(ready, key=len)
+        for record in queue:  # it grows meanwhile
+            for reader in readers[record]:
                 missing[reader] -= 1
                 if not missing[reader]:
                     ready[kinds[reader]].append(reader)
+        order += queue
         queue.clear()
     return order

@@ -6,7 +6,7 @@ Nothing here recurses, so chains of 10⁵ nodes are as good as any other graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -80,6 +80,18 @@ class Graph:
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
+
+
+def needed(nodes: Sequence[Node], outputs: Iterable[Node]) -> set[Node]:
+    """Return the nodes ``outputs`` depend on, themselves included.
+
+    ``nodes`` are in an order of evaluation, so that one sweep back over them finds all; linear.
+    """
+    found = set(outputs)
+    for node in reversed(nodes):
+        if node in found:
+            found.update(node.inputs)
+    return found
 
 
 def reachable(outputs: Iterable[Node]) -> list[Node]:

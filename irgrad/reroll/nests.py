@@ -256,18 +256,24 @@ def _repeated(stack: Stack, window: int) -> int:
     top = len(terms) - 1
     if top > 1 and _move_evenly(terms, 1):
         return 1
-    shape = terms[top].shape
+    longest = min(window, (top + 1) // 3)
     place = stack.same[top]
     for _ in range(CANDIDATES):
-        if place < 0:
-            break
         size = top - place
-        place = stack.same[place]
-        if size > window or 3 * size > top + 1:
-            return 0
-        if terms[top - 2 * size].shape == shape and _move_evenly(terms, size):
+        if place < 0 or size > longest:
+            break
+        ends = terms[place - size], terms[place], terms[top]
+        if _may_move_evenly(*ends) and _move_evenly(terms, size):
             return size
+        place = stack.same[place]
     return 0
+
+
+def _may_move_evenly(first: Term, second: Term, third: Term) -> bool:
+    """Tell cheaply of most terms that are not of three iterations of a loop that they are not."""
+    if first.shape != third.shape:
+        return False
+    return not third.vector or first.vector[-1] + third.vector[-1] == 2 * second.vector[-1]
 
 
 def _move_evenly(terms: list[Term], size: int) -> bool:

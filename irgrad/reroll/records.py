@@ -7,13 +7,13 @@ Repeated stretches of a trace are records of the same shapes whose vectors move 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from irgrad.ir import dims
 from irgrad.ir.dims import Dim
-from irgrad.ir.graph import Graph, Node, frozen, reachable
+from irgrad.ir.graph import Graph, Node, frozen, needed
 from irgrad.ir.op import Control, Op
 from irgrad.ir.types import ArrayType, ValueType
 from irgrad.ops.create import constant, full, input_, item
@@ -65,7 +65,7 @@ def _moving(op: Op, sized: bool) -> tuple[str, ...]:
 
 def records_of(graph: Graph, *, sized: bool = False) -> Records:
     """Return the records of the nodes that the outputs depend on."""
-    wanted = set(reachable(graph.outputs))
+    wanted = needed(graph.nodes, graph.outputs)
     interned: dict[Any, int] = {}
     nodes: list[Node] = []
     shapes: list[int] = []
@@ -78,6 +78,8 @@ def records_of(graph: Graph, *, sized: bool = False) -> Records:
     kept = set(graph.outputs)
     texts: dict[int, tuple[Mapping[str, Any], Any, list[int]]] = {}
     known_sizes: dict[Any, Any] = {}
+    types = _numbered(graph, lambda type: type)
+    kinds = _numbered(graph, _kind) if sized else types
     varied = False
 
     def measured(op: Op, params: Mapping[str, Any]) -> tuple[Any, list[int]]:
@@ -86,6 +88,16 @@ def records_of(graph: Graph, *, sized: bool = False) -> Records:
             known = texts[id(params)] = (params, *_measured(params, _moving(op, sized)))
         return known[1], known[2]
 
+    def free(node: Node, leading: int) -> tuple[bool, ...]:
+        flags = [False] * leading
+        for operand in node.inputs:
+            if operand in ordinals:
+                flags.append(True)
+            elif operand in parts:
+                _, numbers = measured(strided, operand.params)
+                flags.extend([not operand.array_type.rank] * len(numbers))
+        return tuple(flags)
+
     for node in graph.nodes:
         op = node.op
         if node not in wanted or op is input_ or op is constant:
@@ -93,17 +105,17 @@ def records_of(graph: Graph, *, sized: bool = False) -> Records:
         if op is strided and node.inputs[0] in places and node not in kept:
             parts[node] = node.inputs[0]
             continue
+        # By identity: origins are unique, and hashing one hashes code objects.
+        site = id(node.origin)
         shape = node.type.shape if isinstance(node.type, ArrayType) else ()
-        if shape and known_sizes.setdefault((op, node.origin), shape) != shape:
+        if shape and known_sizes.setdefault((op, site), shape) != shape:
             varied = True
-        key: list[Any] = [op, node.origin, _kind(node.type) if sized and shape else node.type]
+        key: list[Any] = [op, site, kinds[id(node.type)]]
         vector: list[int] = []
-        params = node.params
-        if params:
-            text, numbers = measured(op, params)
+        if node.params:
+            text, numbers = measured(op, node.params)
             key.append(text)
             vector.extend(numbers)
-        free = [False] * len(vector)
         own, leading = len(nodes), len(vector)
         if isinstance(node.type, tuple) or op is item or isinstance(op.lowering, Control):
             key.append(own)  # the only one of its shape
@@ -111,26 +123,30 @@ def records_of(graph: Graph, *, sized: bool = False) -> Records:
             made = ordinals.get(operand)
             if made is not None:
                 vector.append(own - made)
-                free.append(True)
                 key.append("node")
             elif operand in parts:
                 text, numbers = measured(strided, operand.params)
                 vector.extend(numbers)
-                free.extend([not operand.array_type.rank] * len(numbers))
                 key.append((places[operand.inputs[0]], text))
             elif operand.op is constant:
-                key.append(operand.type)
+                key.append(("constant", types[id(operand.type)]))
             else:
                 key.append(places[operand])
-        name = tuple(key)
+        number = interned.setdefault(tuple(key), len(interned))
+        if number not in loose:
+            loose[number], owned[number] = free(node, leading), leading
         ordinals[node] = own
         nodes.append(node)
-        number = interned.setdefault(name, len(interned))
-        if number not in loose:
-            loose[number], owned[number] = tuple(free), leading
         shapes.append(number)
         vectors.append(tuple(vector))
     return Records(nodes, shapes, vectors, loose, owned, ordinals, parts, sized, varied)
+
+
+def _numbered(graph: Graph, of: Callable[[ValueType], Any]) -> dict[int, int]:
+    """Return a number for each type in a graph, by its identity; the same where ``of`` is."""
+    types = {id(node.type): node.type for node in graph.nodes}
+    known: dict[Any, int] = {}
+    return {key: known.setdefault(of(type), len(known)) for key, type in types.items()}
 
 
 def _measured(params: Mapping[str, Any], moving: tuple[str, ...]) -> tuple[Any, list[int]]:
@@ -148,5 +164,6 @@ def _measured(params: Mapping[str, Any], moving: tuple[str, ...]) -> tuple[Any, 
 
 def _kind(type: ValueType) -> Any:
     """Return what is the same in types whose sizes differ by constants."""
-    assert isinstance(type, ArrayType)
+    if isinstance(type, tuple):
+        return type
     return type.dtype, tuple([dims.apart(dim)[0] for dim in type.shape])

@@ -21,13 +21,17 @@ _NUMPY = str(Path(np.__file__).resolve().parent)
 _SCIPY = str(Path(_NUMPY).parent / "scipy") + os.sep
 _MODELS = str(Path(_PACKAGE) / "nn")  # models are written as a user would write them
 
-_foreign: dict[CodeType, bool] = {}
+_seen: dict[int, tuple[bool, CodeType]] = {}
+"""Whether code is the user's, by its identity: hashing code takes longer than all the rest."""
 _starts: dict[CodeType, list[int]] = {}
 _interned: dict[tuple[tuple[CodeType, int], ...], Origin] = {}
 
-_Known = tuple[int, dict[tuple[CodeType, int], Origin], tuple[tuple[CodeType, int], ...]]
+_Known = tuple[int, dict[tuple[int, int], Origin], tuple[tuple[CodeType, int], ...]]
 _callers: dict[FrameType, _Known] = {}
-"""For a caller: the instruction it is at, origins by innermost site, and the outer sites."""
+"""For a caller: the instruction it is at, origins by innermost site, and the outer sites.
+
+The code of an innermost site is told by its identity, which ``_seen`` keeps its own.
+"""
 
 _FRAMES = 64
 _SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -37,14 +41,14 @@ BOUNDARY = "run_traced"
 
 
 def _is_users(code: CodeType) -> bool:
-    known = _foreign.get(code)
+    known = _seen.get(id(code))
     if known is None:
         name = code.co_filename
         inside = name.startswith(_PACKAGE) and not name.startswith(_MODELS)
         compiled = name.endswith(".pyx")  # Cython's frames are in tracebacks, by relative names
         foreign = inside or compiled or name.startswith((_NUMPY, _SCIPY))
-        known = _foreign[code] = not foreign
-    return known
+        known = _seen[id(code)] = (not foreign, code)  # which keeps the identity its own
+    return known[0]
 
 
 def origin_here() -> Origin:
@@ -54,32 +58,37 @@ def origin_here() -> Origin:
     chain from there outwards is remembered: the cost is that of the innermost two frames.
     """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and not _is_users(frame.f_code):
-        frame = None if frame.f_code.co_name == BOUNDARY else frame.f_back
+    while frame is not None:
+        code = frame.f_code
+        known = _seen.get(id(code))
+        if known[0] if known else _is_users(code):
+            break
+        frame = None if code.co_name == BOUNDARY else frame.f_back
     if frame is None:
         return _settled(())
-    innermost = (frame.f_code, frame.f_lasti)
     caller = frame.f_back
     if caller is None:
-        return _settled((innermost,))
-    known = _callers.get(caller)
-    if known is None or known[0] != caller.f_lasti:
+        return _settled(((code, frame.f_lasti),))
+    below = _callers.get(caller)
+    if below is None or below[0] != caller.f_lasti:
         outer, bounded = _chain(caller)
         if not bounded or caller.f_code.co_flags & _SUSPENDABLE:
-            return _settled((innermost, *outer))
+            return _settled(((code, frame.f_lasti), *outer))
         if len(_callers) >= _FRAMES:
             _callers.clear()
-        known = _callers[caller] = (caller.f_lasti, {}, outer)
-    _, inside, outer = known
+        below = _callers[caller] = (caller.f_lasti, {}, outer)
+    _, inside, outer = below
+    innermost = (id(code), frame.f_lasti)
     origin = inside.get(innermost)
     if origin is None:
-        origin = inside[innermost] = _settled((innermost, *outer))
+        origin = inside[innermost] = _settled(((code, frame.f_lasti), *outer))
     return origin
 
 
 def forget_frames() -> None:
-    """Let go of the frames that are remembered, and with them of the user's variables."""
+    """Let go of the frames that are remembered, and with them of the user's variables and code."""
     _callers.clear()
+    _seen.clear()
 
 
 def _chain(frame: FrameType | None) -> tuple[tuple[tuple[CodeType, int], ...], bool]:
