@@ -23,6 +23,7 @@ from irgrad.schedule.first_writes import set_first
 from irgrad.schedule.fuse import Item, Nest, fuse
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
 from irgrad.schedule.invariants import before_loops
+from irgrad.schedule.kept_rows import kept_at_once
 from irgrad.schedule.late import made_when_sized
 from irgrad.schedule.names import Names
 from irgrad.schedule.nest import Around, Stretch
@@ -436,7 +437,7 @@ def lower_function(
     returned = frozenset(result.name for result in returned_values)
     everything = made_when_sized([*head, *statements, *extra])
     lean = without_copies(unroll(everything, returned, names.fresh), returned)
-    lean = before_loops(in_place(lean, returned))
+    lean = before_loops(kept_at_once(in_place(lean, returned)))
     if parallel:
         shapes = {argument.name: argument.shape for argument in arguments}
         lean = share(lean, shapes, [size.name for size in sizes], names, name)
