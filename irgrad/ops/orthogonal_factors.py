@@ -160,6 +160,7 @@ complete_orthogonal_factors = _factors(
         Sample((real(-1, 1, (2, 4, 3)) + 2 * np.eye(4, 3),)),
         Sample((real(-1, 1, (4, 2)),), differentiable=False),  # two columns to complete it may turn
         Sample((complex_values((3, 1)),)),
+        Sample((well_conditioned(1),)),
         Sample((np.zeros((2, 3, 0)),)),
     ),
     convention="the columns that complete Q do not turn into each other",

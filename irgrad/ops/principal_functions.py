@@ -184,6 +184,7 @@ def _principal(name: str, title: str, triangular: str, *, real: bool, **rest: An
             Sample((complex_values((3, 3)) + np.diag([3.0, 4j, -5.0]),)),
             Sample((complex_values((2, 2, 2)) + 3 * np.eye(2),)),
             Sample((np.diag([-1.0 + 0j, -1.0]),)),
+            Sample((np.array([[-2.0 + 1j]]),)),
             Sample((np.zeros((2, 0, 0), complex),)),
         )
     )

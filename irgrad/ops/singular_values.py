@@ -171,6 +171,7 @@ complete_singular_values = _decomposition(
         Sample((_TALL,), differentiable=False),  # two vectors to complete it may turn
         Sample((_WIDE,)),
         Sample((complex_values((3, 2)),)),
+        Sample((well_conditioned(1),)),
         Sample((np.zeros((2, 0, 3)),)),
     ),
     spellings=("np.linalg.svd",),

@@ -49,7 +49,9 @@ def graph_or_none(case: Case) -> Any:
 
 
 TAKEN = {name: case for name, case in CASES.items() if graph_or_none(case) is not None}
-PHASES = {"eigen_symmetric", "singular_values"}
+PHASES = {
+    "eigen_symmetric", "singular_values", "complete_singular_values", "complete_orthogonal_factors",
+}  # fmt: skip
 """Ops whose vectors have a phase that nothing determines; test_complex_matrices.py is theirs."""
 
 SMOOTH = {
