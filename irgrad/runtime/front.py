@@ -24,12 +24,14 @@ from typing import Any
 import numpy as np
 
 _POINTER = ctypes.sizeof(ctypes.c_void_p)
-_TYPE_OFFSET = object.__basicsize__ - _POINTER
+TYPE_OFFSET = object.__basicsize__ - _POINTER
 """Where an object holds its type: last in the head that all objects begin with."""
 _ITEMS_OFFSET = tuple.__basicsize__
 """Where a tuple holds its items: behind the fields that all tuples have."""
 _KEYWORDS = 0x0001 | 0x0002
 """METH_VARARGS | METH_KEYWORDS"""
+_ONE = 0x0008
+"""METH_O"""
 
 REFUSALS = (TypeError, ValueError, LookupError)
 """What says that arguments are not those that a function was compiled for."""
@@ -69,7 +71,7 @@ def _as_float64() -> str:
     table = ctypes.cast(pointer(module._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
     return f"""\
 define internal ptr @as_float64(ptr %kind, ptr %float, ptr %dtype, ptr %number) {{
-  %type_at = getelementptr i8, ptr %number, i64 {_TYPE_OFFSET}
+  %type_at = getelementptr i8, ptr %number, i64 {TYPE_OFFSET}
   %type = load ptr, ptr %type_at
   %is_float = icmp eq ptr %type, %float
   br i1 %is_float, label %bits, label %other
@@ -126,7 +128,17 @@ def front(
     bound: list[Any] = [run, others, refused, REFUSALS, *types]
     assembly = _Assembly(len(types), bound)
     code = _machine_code(assembly.function(results))
-    keep = (code, _definition(name, code, doc or ""))
+    text = f"{name}($self, /, *args, **kwargs)\n--\n\n{doc or ''}"
+    return _function(name, text, code, _KEYWORDS, bound)
+
+
+def builtin(name: str, text: str) -> Callable[[Any], Any]:
+    """Return the function of one argument that ``call`` in LLVM's ``text`` is: METH_O."""
+    return _function(name, "", _machine_code(text), _ONE, [])
+
+
+def _function(name: str, doc: str, code: _Code, flags: int, bound: list[Any]) -> Callable[..., Any]:
+    keep = (code, _Definition(name.encode(), code.address, flags, doc.encode()))
     prototype = ctypes.PYFUNCTYPE(
         ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p
     )
@@ -144,11 +156,6 @@ class _Definition(ctypes.Structure):
         ("flags", ctypes.c_int),
         ("doc", ctypes.c_char_p),
     )
-
-
-def _definition(name: str, code: _Code, doc: str) -> _Definition:
-    text = f"{name}($self, /, *args, **kwargs)\n--\n\n{doc}"
-    return _Definition(name.encode(), code.address, _KEYWORDS, text.encode())
 
 
 class _Assembly:
@@ -191,7 +198,7 @@ class _Assembly:
         self._branch(f"icmp eq i64 {count}, {self._arguments}", otherwise="%others")
         for place in range(self._arguments):
             argument = self._item("%arguments", place)
-            type = self._load(argument, _TYPE_OFFSET)
+            type = self._load(argument, TYPE_OFFSET)
             wanted = self._object(4 + place)
             self._branch(f"icmp eq ptr {type}, {wanted}", otherwise="%others")
 

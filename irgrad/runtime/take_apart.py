@@ -3,7 +3,7 @@
 The first call of a kind looks at every leaf. Later ones check containers and the leaves' types
 only; where they differ, LookupError is raised and the call is looked at anew. Generated code does
 that six times as fast as a general flattening, and ``struct`` packs floats three times as fast as
-``np.array``.
+``np.array``; many floats in lists are collected by machine code.
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ from typing import Any
 import numpy as np
 import optree
 
+from irgrad.runtime.collect import collecting
+
+_Part = tuple[np.dtype, Sequence[int]] | int
+"""An argument of the compiled function: a leaf, or the dtype and the leaves of an array."""
+_LEAST = 16
+"""So many floats are worth machine code of their own."""
+
 
 def taking_apart(
     arguments: tuple[Any, ...],
-    parts: Sequence[tuple[np.dtype, Sequence[int]] | int],
+    parts: Sequence[_Part],
     namespace: str,
 ) -> Callable[..., list[Any]]:
     """Return a function from arguments like these to what the compiled function takes.
@@ -29,32 +36,65 @@ def taking_apart(
     tree: Any = arguments
     leaves: list[Any]
     leaves, structure = optree.tree_flatten(tree, namespace=namespace)
-    scope: dict[str, Any] = {"kinds": list(map(type, leaves)), "frombuffer": np.frombuffer}
+    scope: dict[str, Any] = {"frombuffer": np.frombuffer}
     names = [f"a{position}" for position in range(len(arguments))]
     lines = [f"def take_apart({', '.join(names)}):"]
     found: list[str] = []
+    kinds: list[type] = []
+    places: dict[int, int] = {}  # of leaves among those that are looked at one by one
+    results: dict[int, str] = {}
+    first = 0
     for name, child in zip(names, structure.children(), strict=True):
-        found += _leaves(name, child, lines, scope, namespace)
-    lines.append(f"    leaves = [{', '.join(found)}]")
-    lines += ["    if list(map(type, leaves)) != kinds:", "        raise LookupError"]
-    results = []
-    for number, part in enumerate(parts):
-        if isinstance(part, int):
-            results.append(f"leaves[{part}]")
+        members = range(first, first + child.num_leaves)
+        first = members.stop
+        whole = _part_of_floats(leaves, members, parts)
+        collect = None if whole is None else collecting(child)
+        if whole is not None and collect is not None:
+            scope[f"collect{whole}"] = collect
+            results[whole] = f"frombuffer(collect{whole}({name}))"
             continue
-        dtype, members = part
-        scope[f"dtype{number}"] = dtype
-        scope[f"pack{number}"] = struct.Struct(f"{len(members)}{dtype.char}").pack
-        first, last = members[0], members[-1] + 1
-        chosen = f"leaves[{first}:{last}]"
-        if len(members) != last - first:
-            scope[f"members{number}"] = members
-            chosen = f"[leaves[i] for i in members{number}]"
-        results.append(f"frombuffer(bytearray(pack{number}(*{chosen})), dtype{number})")
-    as_they_are = list(parts) == list(range(len(leaves)))
-    lines.append("    return leaves" if as_they_are else f"    return [{', '.join(results)}]")
+        places.update({member: len(kinds) + k for k, member in enumerate(members)})
+        found += _leaves(name, child, lines, scope, namespace)
+        kinds += map(type, leaves[members.start : members.stop])
+    scope["kinds"] = kinds
+    if kinds:
+        lines.append(f"    leaves = [{', '.join(found)}]")
+        lines += ["    if list(map(type, leaves)) != kinds:", "        raise LookupError"]
+    for number, part in enumerate(parts):
+        if number not in results:
+            own = places[part] if isinstance(part, int) else (part[0], [places[k] for k in part[1]])
+            results[number] = _result(number, own, scope)
+    if kinds and list(parts) == list(range(len(leaves))):
+        lines.append("    return leaves")
+    else:
+        lines.append(f"    return [{', '.join(results[number] for number in range(len(parts)))}]")
     exec("\n".join(lines), scope)
     return scope["take_apart"]  # type: ignore[no-any-return]
+
+
+def _part_of_floats(leaves: Sequence[Any], members: range, parts: Sequence[_Part]) -> int | None:
+    """Return the number of the part that is all of these leaves, if they are many floats."""
+    if len(members) < _LEAST or any(type(leaves[member]) is not float for member in members):
+        return None
+    for number, part in enumerate(parts):
+        if not isinstance(part, int) and part[0] == np.float64 and list(part[1]) == list(members):
+            return number
+    return None
+
+
+def _result(number: int, part: _Part, scope: dict[str, Any]) -> str:
+    """Return the expression of an argument of the compiled function."""
+    if isinstance(part, int):
+        return f"leaves[{part}]"
+    dtype, members = part
+    scope[f"dtype{number}"] = dtype
+    scope[f"pack{number}"] = struct.Struct(f"{len(members)}{dtype.char}").pack
+    first, last = members[0], members[-1] + 1
+    chosen = f"leaves[{first}:{last}]"
+    if len(members) != last - first:
+        scope[f"members{number}"] = members
+        chosen = f"[leaves[i] for i in members{number}]"
+    return f"frombuffer(bytearray(pack{number}(*{chosen})), dtype{number})"
 
 
 def _leaves(

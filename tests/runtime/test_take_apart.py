@@ -50,3 +50,20 @@ def test_another_structure_or_kind_is_noticed(other):
     take_apart = taking_apart(([1.0, 2.0], {"k": (3.0,)}), [0, 1, 2], "irgrad")
     with pytest.raises(LookupError):
         take_apart(*other)
+
+
+def test_many_floats_are_collected_beside_other_arguments():
+    model = [[float(k) for k in range(20)], [20.0]]
+    arguments = (1.0, model, [2.0, 3.0])
+    parts = [0, (np.dtype(float), range(1, 22)), (np.dtype(float), [22, 23])]
+    take_apart = taking_apart(arguments, parts, "irgrad")
+    for scale in (1.0, 2.0):
+        scaled = optree.tree_map(lambda leaf: leaf * scale, arguments)  # noqa: B023
+        first, second, third = take_apart(*scaled)
+        assert first == scale
+        np.testing.assert_array_equal(second, scale * np.arange(21.0))
+        np.testing.assert_array_equal(third, [2 * scale, 3 * scale])
+    with pytest.raises(LookupError):
+        take_apart(1.0, [[*range(20)], [20.0]], [2.0, 3.0])
+    with pytest.raises(LookupError):
+        take_apart(1, model, [2.0, 3.0])
