@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 LONG = 300
-"""Nodes from which a trace is searched for loops; shorter ones run faster written out."""
+"""Effort to compile from which a trace is searched for loops; shorter ones run faster without."""
 MAX_NODES = 2 * 10**7
 """Nodes of a trace, unless set otherwise: about 20 GB."""
 

@@ -52,15 +52,20 @@ def cost_of(function: loops.Function, sizes: dict[str, int]) -> tuple[Cost, list
     scope = _Scope(dict(sizes), {})
     for argument in (*function.arguments, *function.results):
         scope.shapes[argument.name] = (_numbers(argument.shape, scope), argument.dtype.itemsize)
-    for statement in loops.every_statement(function.body):
-        if isinstance(statement, loops.Allocate):
-            try:
-                shape = _numbers(statement.shape, scope)
-            except KeyError:  # made inside a loop, as long as its variable says
-                shape = ()
-            scope.shapes[statement.name] = (shape, statement.dtype.itemsize)
+    _note_arrays(function.body, scope)
     each = [_cost(statement, scope) for statement in function.body]
     return sum(each, Cost()), each
+
+
+def _note_arrays(statements: Sequence[loops.Statement], scope: _Scope) -> None:
+    """Note the shapes of what a function allocates; inside a loop, those of its middle trip."""
+    for statement in statements:
+        if isinstance(statement, loops.Allocate):
+            shape = _numbers(statement.shape, scope)
+            scope.shapes[statement.name] = (shape, statement.dtype.itemsize)
+        elif isinstance(statement, loops.Loop):
+            _enter(statement, scope)
+            _note_arrays(statement.body, scope)
 
 
 def _numbers(shape: Sequence[dims.Dim], scope: _Scope) -> tuple[int, ...]:

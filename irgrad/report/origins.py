@@ -11,6 +11,7 @@ from irgrad.group.op import program_of
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Control
 from irgrad.options import LONG
+from irgrad.reroll import ARRAY, effort
 
 _SHOWN = 5
 _REPEATED = 8
@@ -57,16 +58,16 @@ def loops_found(graph: Graph, recorded: int) -> list[str]:
     ]
     if repeated:
         lines = ", ".join(f"{line} ({len(nodes)} nodes)" for line, nodes in repeated)
-        found.append(f"  written out, no regular loop: {lines}: {_reason(recorded)}")
+        found.append(f"  written out, no regular loop: {lines}: {_reason(graph, recorded)}")
     return found
 
 
-def _reason(recorded: int) -> str:
+def _reason(graph: Graph, recorded: int) -> str:
     """Return why operations that are repeated have not become a loop."""
-    if recorded < LONG:
+    if recorded == len(graph.nodes) and effort(graph) < LONG:
         return (
-            f"of {recorded} nodes in all; loops are looked for from {LONG}, since short code is "
-            "faster without"
+            f"of {recorded} nodes in all; loops are looked for from {LONG} scalar operations or "
+            f"{LONG // ARRAY} of arrays, since short code is faster without"
         )
     return "the iterations differ in their operations, or in how often inner loops run"
 

@@ -10,6 +10,7 @@ import numpy as np
 from irgrad.errors import ShapeError
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph
+from irgrad.ir.types import ArrayType
 from irgrad.reroll.build import Builder
 from irgrad.reroll.instances import Owners, statements_of
 from irgrad.reroll.nests import CHANCE, Term, recognitions, statements
@@ -41,6 +42,16 @@ HOPELESS = 1000
 """Statements from which the iterations beside loops make no difference any more."""
 
 
+ARRAY = 5
+"""What an operation on arrays, a loop in itself, takes to compile; one on scalars takes 1."""
+
+
+def effort(graph: Graph) -> int:
+    """Return about how much there is to compile in a trace that is written out."""
+    arrays = sum(not isinstance(n.type, ArrayType) or bool(n.type.rank) for n in graph.nodes)
+    return len(graph.nodes) + (ARRAY - 1) * arrays
+
+
 def reroll(
     graph: Graph,
     *,
@@ -48,13 +59,13 @@ def reroll(
     most: int | None = None,
     accepts: Callable[[Graph], bool] = lambda graph: True,
 ) -> Rerolled:
-    """Return ``graph`` with repeated stretches of at least ``least`` nodes in all made loops.
+    """Return ``graph`` with repeated stretches made loops, if its ``effort`` is ``least`` or more.
 
     The same operations on the same values, in the same order. A graph that would still have more
     than ``most`` statements, and more than a fraction of its nodes, stays as it is; so does one
     whose loops ``accepts`` refuses. Linear in nodes.
     """
-    if len(graph.nodes) < least:
+    if len(graph.nodes) < least and effort(graph) < least:
         return Rerolled(graph)
     plain = records_of(graph)
     sized = [records_of(graph, sized=True)] if plain.varied else []
@@ -108,4 +119,4 @@ def _best(records: Records, mended: Callable[[list[Term], Records], list[Term]])
     return best
 
 
-__all__ = ["Rerolled", "reroll"]
+__all__ = ["Rerolled", "effort", "reroll"]

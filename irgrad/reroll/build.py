@@ -144,7 +144,8 @@ class Builder:
         if statement.path and self.records.moving(node.op):
             nodes = [self.records.nodes[k] for k in statement.ordinals]
             moving = self.placed(statement.indices, nodes)
-            assert moving is not None, "recognised as affine"
+            if moving is None:  # an iteration that was taken back reads elsewhere
+                raise UnresolvedError
             params = moving
         result = scope.add(node.op, inputs, params, node.origin)
         scope.values["value", statement] = result
@@ -315,7 +316,8 @@ class Builder:
             starts.append(tape)
             inner.values["tape", type] = inner.input(tape.array_type)
         trips = fitted(loop.trips, loop.indices)
-        assert trips is not None, "recognised as affine"
+        if trips is None:
+            raise UnresolvedError
         index = f"t{loop.depth}"
         self.assumptions.loops[index] = affine(trips)
         self.body(loop.body, inner)

@@ -9,12 +9,14 @@ from becomes the initial value of a carry.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from irgrad.ir.graph import Node, frozen
+from irgrad.reroll.instances import fitted
 from irgrad.reroll.nests import Term
 from irgrad.reroll.records import Records
 from irgrad.reroll.spelled import Iteration, Leaf, Nest, lengths, spell
@@ -103,21 +105,30 @@ class _Check:
         self.nest = nest
         self.records = records
         self._shapes: dict[tuple[Leaf, bool], set[int]] = {}
-        self._carried: dict[tuple[Leaf, int], bool] = {}
+        self._carried: dict[tuple[Leaf, int, bool], bool] = {}
+        self._rules: dict[tuple[Leaf, int], list[tuple[int, ...] | None]] = {}
         self._columns: dict[Leaf, list[int]] = {}
 
     def is_iteration(self, iteration: Iteration, start: int, entry: int, first: bool) -> bool:
         """Tell whether the records from ``start`` do what an iteration would."""
-        for ordinal, (leaf, index) in enumerate(iteration.records, start):
+        for ordinal, (leaf, indices) in enumerate(iteration.records, start):
             shape = self.records.shapes[ordinal]
             direct = len(leaf.indices) == 2
+            opening = not direct and indices[-1] == 0
+            usual = self._seen(leaf, opening)
             if direct and first:
-                usual = self._seen(leaf, True) | self._seen(leaf, False)
-                if len(usual) > 1 or not (shape in usual or self._begins(leaf, ordinal)):
+                usual = usual | self._seen(leaf, True)
+                if len(usual) > 1:
                     return False
-            elif shape not in self._seen(leaf, not direct and index == 0):
+            begins = first and len(usual) == 1 and self._begins(leaf, ordinal, opening)
+            if shape not in usual and not begins:
                 return False
-            if direct and not self._moves_evenly(leaf, ordinal, entry, first):
+            moves = (
+                self._moves_evenly(leaf, ordinal, entry, first)
+                if direct
+                else self._follows(leaf, ordinal, indices)
+            )
+            if not moves:
                 return False
         return True
 
@@ -131,19 +142,31 @@ class _Check:
             self._shapes[leaf, opening] = known
         return known
 
-    def _begins(self, leaf: Leaf, ordinal: int) -> bool:
+    def _begins(self, leaf: Leaf, ordinal: int, opening: bool) -> bool:
         """Tell whether a record differs from a leaf's only in what is carried from then on."""
         nodes = self.records.nodes
-        node, usual = nodes[ordinal], nodes[leaf.term.ordinals[0]]
+        node, usual = nodes[ordinal], nodes[self._alike(leaf, opening)[0]]
         if (node.op, node.origin, node.type) != (usual.op, usual.origin, usual.type):
             return False
         if _placed(node.params)[0] != _placed(usual.params)[0]:
             return False
         for place, operands in enumerate(zip(node.inputs, usual.inputs, strict=True)):
             here, later = (self._kind(operand) for operand in operands)
-            if here != later and not (later == "record" and self._is_carried(leaf, place)):
+            if here != later and not (
+                later == "record" and self._is_carried(leaf, place, opening)
+            ):
                 return False
         return True
+
+    def _alike(self, leaf: Leaf, opening: bool) -> np.ndarray:
+        """Return the records of a leaf in first iterations of its innermost loop, or in others.
+
+        All records of a leaf that stands in no loop but the one that takes iterations back.
+        """
+        ordinals: np.ndarray = np.array(leaf.term.ordinals)
+        if len(leaf.indices) > 2:
+            ordinals = ordinals[(leaf.indices[-1] == 0) == opening]
+        return ordinals
 
     def _kind(self, operand: Node) -> Any:
         """Return what kind of operand it is, and which one but for where a part starts."""
@@ -154,17 +177,48 @@ class _Check:
             return base, _placed(operand.params)[0]
         return operand if operand.inputs or "value" not in operand.params else operand.type
 
-    def _is_carried(self, leaf: Leaf, place: int) -> bool:
-        """Tell whether every iteration but the first has an operand from the one before it."""
-        known = self._carried.get((leaf, place))
+    def _is_carried(self, leaf: Leaf, place: int, opening: bool = False) -> bool:
+        """Tell whether every iteration but the first has an operand from the one before it.
+
+        In an inner loop, the same one all along: a carry holds one value.
+        """
+        known = self._carried.get((leaf, place, opening))
         if known is None:
             ordinals, nodes = self.records.ordinals, self.records.nodes
-            read = [ordinals.get(nodes[k].inputs[place], -1) for k in leaf.term.ordinals]
-            made, starts = np.array(read), self.nest.starts
-            later = np.flatnonzero(leaf.indices[1] > 0)
-            within = (starts[later - 1] <= made[later]) & (made[later] < starts[later])
-            known = self._carried[leaf, place] = bool(within.all())
+            chosen = leaf.indices[1] > 0
+            if len(leaf.indices) > 2:
+                chosen &= (leaf.indices[-1] == 0) == opening
+            own = np.array(leaf.term.ordinals)[chosen]
+            made = np.array([ordinals.get(nodes[k].inputs[place], -1) for k in own])
+            number = self.nest.entered[leaf.indices[0][chosen]] + leaf.indices[1][chosen]
+            starts = self.nest.starts
+            within = (starts[number - 1] <= made) & (made < starts[number])
+            _, opened, iteration = np.unique(number, return_index=True, return_inverse=True)
+            within &= made == made[opened[iteration]]
+            known = self._carried[leaf, place, opening] = bool(within.all())
         return known
+
+    def _follows(self, leaf: Leaf, ordinal: int, indices: tuple[int, ...]) -> bool:
+        """Tell whether the numbers of a record in an inner loop are what its places say."""
+        entry, *place = indices
+        key = (leaf, entry)
+        rules = self._rules.get(key)
+        if rules is None:
+            rules = self._rules[key] = self._fitted(leaf, entry)
+        here = self.records.vectors[ordinal]
+        return all(
+            rule is not None and here[c] == rule[0] + sum(map(operator.mul, rule[1:], place))
+            for c, rule in enumerate(rules)
+        )
+
+    def _fitted(self, leaf: Leaf, entry: int) -> list[tuple[int, ...] | None]:
+        """Return how the numbers of a leaf's own params follow from its iterations."""
+        chosen = leaf.indices[0] == entry
+        ordinals = np.array(leaf.term.ordinals)[chosen]
+        places = [index[chosen] for index in leaf.indices[1:]]
+        own = self.records.own[self.records.shapes[ordinals[0]]]
+        vectors = np.array([self.records.vectors[k][:own] for k in ordinals], np.int64)
+        return [fitted(column, places) for column in vectors.T]
 
     def _moves_evenly(self, leaf: Leaf, ordinal: int, entry: int, first: bool) -> bool:
         """Tell whether what has moved by an even step so far moves so here."""

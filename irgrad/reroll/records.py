@@ -81,6 +81,12 @@ def records_of(graph: Graph, *, sized: bool = False) -> Records:
     types = _numbered(graph, lambda type: type)
     kinds = _numbered(graph, _kind) if sized else types
     varied = False
+    # A part of what an input holds at first and records make later is a record both times.
+    renewed = {
+        id(node.origin)
+        for node in graph.nodes
+        if node.op is strided and node.inputs[0] not in places
+    }
 
     def measured(op: Op, params: Mapping[str, Any]) -> tuple[Any, list[int]]:
         known = texts.get(id(params))
@@ -102,7 +108,8 @@ def records_of(graph: Graph, *, sized: bool = False) -> Records:
         op = node.op
         if node not in wanted or op is input_ or op is constant:
             continue
-        if op is strided and node.inputs[0] in places and node not in kept:
+        held = op is strided and node.inputs[0] in places and node not in kept
+        if held and id(node.origin) not in renewed:
             parts[node] = node.inputs[0]
             continue
         # By identity: origins are unique, and hashing one hashes code objects.

@@ -180,15 +180,19 @@ class Resolver:
         if not first.any():
             return None
         outer = tuple(index[first] for index in indices[:-1])
-        if not begun and self._is_constant(made, first):
+        constant = self._is_constant(made, first)
+        if constant and not begun:
             return self._without_tape(made[first], outer, path[:-1])
+        if given is not None:
+            same = constant and self._is_given_once(given, made, first)
+            given = Given(given.ordinals[first], given.place, outer)
+            if same:
+                return self._without_tape(made[first], outer, path[:-1], given)
         source = self.owners.single(made[~first])
         if source is None or not self._is_previous(source, made, indices, path):
             return None
         if len(self._types(made)) > 1:
             return None
-        if given is not None:
-            given = Given(given.ordinals[first], given.place, outer)
         start = made[first].tobytes()
         key = (path[-1], source, start, self._what(given) if begun and given else ())
         carry = self._known.get(key)
@@ -241,6 +245,13 @@ class Resolver:
         """Tell whether all iterations of the innermost loop read the same."""
         entry = np.cumsum(first) - 1
         return np.array_equal(made[first][entry], made)
+
+    def _is_given_once(self, given: Given, made: np.ndarray, first: np.ndarray) -> bool:
+        """Tell whether all iterations of the innermost loop that are given a value get one."""
+        nodes = self.records.nodes
+        values = np.array([id(nodes[k].inputs[given.place]) for k in given.ordinals])
+        opening = values[first][np.cumsum(first) - 1]
+        return bool(((values == opening) | (made >= 0)).all())
 
     def _deliver(self, statement: Statement, depth: int) -> None:
         """Let the loops around a statement from ``depth`` inward hand on what it made last."""

@@ -33,10 +33,10 @@ class Inner:
 class Iteration:
     """An iteration that a loop would do: its records in order, and the trips of its loops.
 
-    A record comes with the iteration of the innermost loop around it.
+    A record comes with its indices: which time the loop was entered, and iterations.
     """
 
-    records: list[tuple[Leaf, int]] = field(default_factory=list)
+    records: list[tuple[Leaf, tuple[int, ...]]] = field(default_factory=list)
     trips: dict[Inner, list[int]] = field(default_factory=dict)
 
 
@@ -66,7 +66,7 @@ class Nest:
             if part is None:
                 stack.pop()
             elif isinstance(part, Leaf):
-                made.records.append((part, indices[-1]))
+                made.records.append((part, indices))
             else:
                 offset, *factors = part.rule
                 count = offset + sum(a * b for a, b in zip(factors, indices, strict=True))

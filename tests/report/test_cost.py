@@ -76,3 +76,20 @@ def test_the_machine_is_measured_once(
     monkeypatch.setattr(machines, "measure", lambda: first)
     assert machines.machine() == first
     machines.machine.cache_clear()
+
+
+def test_arrays_as_long_as_the_iteration_says() -> None:
+    def function(x, m):
+        for _ in range(9):
+            rows = []
+            for i in range(9):
+                row = np.zeros_like(x[i])
+                for j in range(i + 1):
+                    row = row + m[j] * np.sin(x[j] - x[i])
+                rows.append(row)
+            x = x + 0.1 * np.stack(rows)
+        return np.sum(x)
+
+    cost = total(function, np.ones((9, 3)), np.ones(9), gradient=True)
+    sines = 9 * 45 * 3
+    assert cost.operations > 20 * sines

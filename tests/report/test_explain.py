@@ -38,9 +38,22 @@ def test_explain_leads_from_loops_to_the_users_lines() -> None:
     f.grad(np.linspace(0.0, 1.0, 50))
     text = f.explain()
     inside = line_in(stencil, 3)
-    assert f"loop of 59 trips, 11 nodes: {inside}" in text
-    assert f"beside them, written out: {inside}" in text  # the first iteration was peeled
+    assert f"loop of 60 trips, 11 nodes: {inside}" in text
     assert f"({line_in(stencil, 4)})" in text
+
+
+def test_explain_says_what_stands_beside_a_loop() -> None:
+    def function(u):
+        for step in range(60):
+            u = np.sin(u) + (u[::-1] if step == 30 else u)
+        return np.sum(u)
+
+    f = irgrad.compile(function, jit=False)
+    f(np.linspace(0.0, 1.0, 50))
+    text = f.explain()
+    inside = line_in(function, 2)
+    assert f"loop of 29 trips, 3 nodes: {inside}" in text
+    assert f"beside them, written out: {inside} (" in text
 
 
 def test_explain_says_what_is_no_regular_loop() -> None:

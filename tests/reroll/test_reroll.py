@@ -231,6 +231,40 @@ def bubble_sort(x: Any) -> Any:
     return sum((i + 1.0) * a for i, a in enumerate(v))
 
 
+def rows_of_a_carry(x: Any, m: Any) -> Any:
+    v = 0.5 * x
+    for _ in range(6):
+        rows = [np.sin(x[i]) * m[i] for i in range(len(m))]
+        v = v + 0.1 * np.stack(rows)
+        x = x + 0.1 * v
+    return np.sum(x * x)
+
+
+def all_pairs_of_a_carry(x: Any, m: Any) -> Any:
+    for _ in range(6):
+        pulls = []
+        for i in range(len(m)):
+            pull = np.zeros_like(x[i])
+            for j in range(i + 1):
+                pull = pull + m[j] * np.sin(x[j] - x[i])
+            pulls.append(pull)
+        x = x + 0.1 * np.stack(pulls)
+    return np.sum(x * x)
+
+
+def rows_read_backwards(turned: int) -> Callable[..., Any]:
+    """Return a function of which one step reads its rows from the last to the first."""
+
+    def function(x: Any, m: Any) -> Any:
+        x = 1.0 * x
+        for step in range(6):
+            order = range(len(m))[:: -1 if step == turned else 1]
+            x = x + 0.1 * np.stack([np.sin(x[i]) for i in order])
+        return np.sum(x * x)
+
+    return function
+
+
 draws = np.random.default_rng(4)
 square = draws.normal(size=(9, 9)) * 0.2 + np.eye(9) * 2
 CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
@@ -245,12 +279,17 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
     "triangular in lists": (triangular_in_lists, (square, draws.normal(size=9)), 6),
     "back substitution": (back_substitution, (square, draws.normal(size=9)), 6),
     "cholesky in lists": (cholesky_in_lists, (np.cov(draws.normal(size=(16, 40))),), 15),
-    "elimination": (elimination, (square,), 27),
+    "elimination": (elimination, (square,), 11),
     "orthogonal": (orthogonal, (square,), 16),
-    "pairs": (pairs, (draws.normal(size=(9, 3)),), 14),
+    "pairs": (pairs, (draws.normal(size=(9, 3)),), 7),
     "edges": (edges, (draws.normal(size=9),), 4),
     "solve by slices": (solve_by_slices, (square, draws.normal(size=9)), 21),
-    "elimination by slices": (elimination_by_slices, (square,), 22),
+    "elimination by slices": (elimination_by_slices, (square,), 24),
+    "rows of a carry": (rows_of_a_carry, (draws.normal(size=(5, 3)), np.ones(5)), 12),
+    "all pairs of a carry": (all_pairs_of_a_carry, (draws.normal(size=(5, 3)), np.ones(5)), 13),
+    "first step backwards": (rows_read_backwards(0), (square, np.ones(9)), 15),
+    "a step backwards": (rows_read_backwards(3), (square, np.ones(9)), 27),
+    "last step backwards": (rows_read_backwards(5), (square, np.ones(9)), 15),
     "bubble sort": (bubble_sort, (draws.normal(size=9),), 22),
     "runge kutta": (runge_kutta, (draws.normal(size=3), draws.normal(size=3)), 60),
 }
