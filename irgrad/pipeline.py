@@ -26,6 +26,7 @@ from irgrad.schedule.into import into
 from irgrad.schedule.lower import lower_function
 from irgrad.schedule.names import is_safe
 from irgrad.simplify import simplify
+from irgrad.simplify.lean import hoisted
 from irgrad.stages import Stages
 
 
@@ -50,7 +51,7 @@ def differentiated(traced: Graph, wanted: Sequence[int], *, verified: bool = Tru
 
     Raises: DifferentiationError, InternalError.
     """
-    joint = value_and_gradient(traced, wanted)
+    joint = value_and_gradient(hoisted(traced), wanted)
     if verified:
         verify(joint)
     return joint

@@ -54,6 +54,7 @@ def pull_back_loop(
         frontier(adjoint, set(primal)),
         recompute=params.get("recompute", False),
         size=lambda type: magnitude(context.trace, type),
+        index=params["index"],
         lasting=lasting(params),
     )
     forward = Forward(context, node, adjoint, residuals)

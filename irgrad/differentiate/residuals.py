@@ -1,14 +1,14 @@
 """What a loop keeps of each iteration for its derivative.
 
 A value that the backward body reads is read from an invariant or a tape where it stands there,
-computed again where that takes a few cheap operations on such values or on one kept value, and
-kept otherwise. Masks and choices are kept or exact functions of what is kept: computed again from
-rounded values, they could select differently.
+computed again where that takes a few cheap operations on such values or on one kept value, or is
+the same in all iterations, and kept otherwise. Masks and choices are kept or exact functions of
+what is kept: computed again from rounded values, they could select differently.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from irgrad.ir import dims
@@ -17,6 +17,8 @@ from irgrad.ir.op import Elementwise, View, Write
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import item
 from irgrad.ops.custom import again
+from irgrad.ops.elementwise import divide
+from irgrad.ops.fixed import fixed_values
 from irgrad.ops.views import strided, strided_set
 
 Roots = frozenset[Node]
@@ -57,13 +59,16 @@ def choose(
     *,
     recompute: bool,
     size: Callable[[ArrayType], int],
+    index: str = "",
     lasting: Sequence[int] = (),
 ) -> Residuals:
     """Choose what to keep so that every node of ``frontier`` is known in the backward body.
 
     What follows from an ``again`` is computed again whatever it costs, or everything if
-    ``recompute``. ``order`` holds the body's nodes and those made from them alone, in order of
-    evaluation. ``lasting`` carries are read as tapes are, which they precede: by numbers below 0.
+    ``recompute``. ``index`` is the loop's variable, "" where values that no iteration changes are
+    none the cheaper for it. ``order`` holds the body's nodes and those made from them alone, in
+    order of evaluation. ``lasting`` carries are read as tapes are, which they precede: by numbers
+    below 0.
     """
     numbers = (*lasting, *range(carries, len(body.outputs)))
     tapes = {body.inputs[number]: number - carries for number in numbers}
@@ -74,12 +79,16 @@ def choose(
     roots: dict[Node, Roots] = dict.fromkeys(body.inputs, _NONE)
     for node in body.inputs[:carries]:
         roots[node] = frozenset((node,))
+    states = len(body.outputs)
+    fixed: set[Node] = set()
+    if index:
+        fixed.update(fixed_values(order, body.inputs[states:], index), body.inputs[states:])
     marked: set[Node] = set()
     for node in order:
         if node.op is again or not marked.isdisjoint(node.inputs):
             marked.add(node)
         if node not in roots:
-            roots[node] = _roots(node, roots, chosen, recompute or node in marked)
+            roots[node] = _roots(node, roots, chosen, fixed, recompute or node in marked)
     position = {node: number for number, node in enumerate(order)}
     for node in frontier:
         if chosen.settled(node) or not roots[node]:
@@ -93,22 +102,30 @@ def choose(
     return chosen
 
 
-def _roots(node: Node, roots: dict[Node, Roots], chosen: Residuals, recompute: bool) -> Roots:
+def _roots(
+    node: Node,
+    roots: dict[Node, Roots],
+    chosen: Residuals,
+    fixed: Collection[Node],
+    recompute: bool,
+) -> Roots:
     """Return the values to keep so that ``node`` can be computed again; none if it is free."""
-    if node in chosen.versions or node in chosen.taped or not node.inputs:
+    if node in chosen.versions or node in chosen.taped or not node.inputs or node in fixed:
         return _NONE
     sources = _NONE.union(*[roots[operand] for operand in node.inputs])
     if recompute or isinstance(node.type, tuple) or _unsized(node):
         return sources
-    if not _cheap(node) or len(sources) > 1:
+    if not _cheap(node, fixed) or len(sources) > 1:
         return frozenset((node,))
     return sources
 
 
-def _cheap(node: Node) -> bool:
+def _cheap(node: Node, fixed: Collection[Node]) -> bool:
     lowering = node.op.lowering
     if isinstance(lowering, View):
         return True
+    if node.op is divide and node.inputs[1] in fixed:
+        return True  # a product with the reciprocal, which is fixed
     if not isinstance(lowering, Elementwise) or lowering.vector_math is not None:
         return False
     if node.array_type.dtype.kind == "b":

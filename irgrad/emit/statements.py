@@ -277,6 +277,10 @@ def _copy(statement: loops.Copy, printer: Printer) -> list[str]:
     return _noted([f"{statement.target}[...] = {statement.source}"], statement.nodes)
 
 
+def _exchange(statement: loops.Exchange, printer: Printer) -> list[str]:
+    return [f"{statement.one}, {statement.other} = {statement.other}, {statement.one}"]
+
+
 _STATEMENTS: dict[type, Callable[[Any, Printer], list[str]]] = {
     loops.Let: _let,
     loops.Store: _store,
@@ -290,6 +294,7 @@ _STATEMENTS: dict[type, Callable[[Any, Printer], list[str]]] = {
     loops.Rearrange: _rearrange,
     loops.Call: _call,
     loops.Copy: _copy,
+    loops.Exchange: _exchange,
     loops.While: _while,
     loops.When: _when,
     loops.Leave: _leave,

@@ -385,6 +385,13 @@ def extreme(dim: Dim, name: str, trips: Dim, *, highest: bool) -> Dim:
     return total
 
 
+def is_positive(dim: Dim) -> bool:
+    """Tell whether a number is positive whatever its symbols are, which are never below 0."""
+    if isinstance(dim, int):
+        return dim > 0
+    return dict(dim.terms).get((), 0) > 0 and all(factor > 0 for _, factor in dim.terms)
+
+
 _assumptions: ContextVar[Assumptions | None] = ContextVar("assumptions", default=None)
 
 

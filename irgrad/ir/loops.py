@@ -275,9 +275,17 @@ class Copy:
     nodes: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """``one, other = other, one``: two arrays of a kind change places."""
+
+    one: str
+    other: str
+
+
 Statement = (
     Let | Store | Accumulate | Loop | Allocate | Fill | Slice | Rearrange | Call | Copy | Leave
-    | Grow | Ensure
+    | Grow | Ensure | Exchange
 )
 
 

@@ -42,7 +42,7 @@ HOPELESS = 1000
 """Statements from which the iterations beside loops make no difference any more."""
 
 
-ARRAY = 5
+ARRAY = 10
 """What an operation on arrays, a loop in itself, takes to compile; one on scalars takes 1."""
 
 

@@ -215,8 +215,19 @@ def _begin_write(builder: Builder, node: Node, target: Node) -> None:
         else:
             builder.units.append(Routine(node, "copy", (builder.whole(target),)))
     else:
+        _read_numbers(builder, target)
         builder.units.append(Routine(node, "copy", (builder.whole(target),)))
     builder.stored.add(node)
+
+
+def _read_numbers(builder: Builder, array: Node) -> None:
+    """Read the elements that are read of an array now, so that nothing reads it once it is copied.
+
+    Its memory may then be the copy's.
+    """
+    for reader in builder.readers[array]:
+        if isinstance(reader.op.lowering, lowerings.View) and not reader.array_type.rank:
+            builder.whole(reader)
 
 
 def _write(builder: Builder, node: Node) -> None:

@@ -29,13 +29,14 @@ def _written_out(
         if isinstance(part, loops.Loop):
             written.append(replace(part, body=_written_out(part.body, shapes, depth + 1)))
         elif isinstance(part, loops.Copy) and shapes.get(part.target):
-            written.append(_loops(part, shapes[part.target], depth))
+            written.append(copy_nest(part, shapes[part.target], depth))
         else:
             written.append(part)
     return tuple(written)
 
 
-def _loops(copy: loops.Copy, shape: Shape, depth: int) -> loops.Statement:
+def copy_nest(copy: loops.Copy, shape: Shape, depth: int) -> loops.Statement:
+    """Return a copy at a depth of loops as loops over the elements."""
     indices = tuple(variable(depth + axis) for axis in range(len(shape)))
     source = loops.Load(copy.source, indices)
     statement: loops.Statement = loops.Store(copy.target, indices, source, copy.nodes)

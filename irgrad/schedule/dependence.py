@@ -111,6 +111,50 @@ def added_in(blocks: loops.Blocks) -> dict[str, str] | None:
     return found
 
 
+def reads_apart(statements: Sequence[loops.Statement], old: Collection[str], new: str) -> bool:
+    """Tell whether statements read of ``old`` arrays only what they have not written of ``new``.
+
+    And write nothing to the old ones. Quadratic in the accesses of these arrays.
+    """
+    told = loops.Let | loops.Accumulate | loops.Store | loops.Fill | loops.Copy | loops.Call
+    writes: list[Access] = []
+    for statement in statements:
+        for part in loops.every_statement([statement]):
+            named = not isinstance(part, told | loops.Loop) and loops.words(part)
+            if named and not {*old, new}.isdisjoint(named):
+                return False
+        accesses = list(_accesses([statement], ()))
+        writes += [access for access in accesses if access.array == new and access.kind != "read"]
+        for access in accesses:
+            if access.array in old and (
+                access.kind != "read" or not all(_never_meet(access, write) for write in writes)
+            ):
+                return False
+    return True
+
+
+def _never_meet(one: Access, other: Access) -> bool:
+    """Tell whether two accesses touch no common element, in whatever iterations of their loops."""
+    return any(
+        x and y and (dims.is_positive(x[0] - y[1]) or dims.is_positive(y[0] - x[1]))
+        for x, y in zip(_bounds(one), _bounds(other), strict=False)
+    )
+
+
+def _bounds(access: Access) -> tuple[tuple[Dim, Dim] | None, ...]:
+    """Return the least and the greatest index of an access along each axis, None where unknown."""
+    found: list[tuple[Dim, Dim] | None] = []
+    for index in access.indices:
+        known = isinstance(index, int | dims.Size)
+        low = high = index
+        for loop in reversed(access.inner) if known else ():
+            known &= type(loop) is loops.Loop or loop.variable not in dims.symbols(low - high)
+            low = dims.extreme(low, loop.variable, loop.extent, highest=False)
+            high = dims.extreme(high, loop.variable, loop.extent, highest=True)
+        found.append((low, high) if known else None)
+    return tuple(found)
+
+
 def axes_of(loop: loops.Loop) -> dict[str, int]:
     """Return for arrays the axis on which each access is at the loop's variable itself."""
     variable = dims.symbol(loop.variable)
@@ -173,9 +217,9 @@ def _accesses(
             yield Access(part.source, (), "read", inner)
         elif isinstance(part, loops.Call):
             yield from _accesses_of_call(part, inner)
-        else:
+        elif isinstance(part, loops.Let | loops.Accumulate | loops.Store):
             indices = part.indices if isinstance(part, loops.Store) else ()
-            for term in _terms(part.expression, *indices):  # type: ignore[union-attr]
+            for term in _terms(part.expression, *indices):
                 if isinstance(term, loops.Load):
                     yield Access(term.array, term.indices, "read", inner)
             if isinstance(part, loops.Store):

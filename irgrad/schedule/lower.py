@@ -38,6 +38,7 @@ from irgrad.schedule.stencils import gathered
 from irgrad.schedule.storage import Path, Place, paths, place_values
 from irgrad.schedule.stretches import stretch_graph, wanted_values
 from irgrad.schedule.tidy import tidy
+from irgrad.schedule.two_buffers import in_two_buffers
 from irgrad.schedule.units import (
     ROWS,
     Kernel,
@@ -448,18 +449,23 @@ def lower_function(
         returned_values,
         sizes,
         checks,
-        tuple(_tidied(lean, returned, names)),
+        tuple(_tidied(lean, returned, names, parallel=parallel)),
         tuple(lowering.kernels.items()),
     )
 
 
 def _tidied(
-    statements: Sequence[loops.Statement], returned: frozenset[str], names: Names
+    statements: Sequence[loops.Statement],
+    returned: frozenset[str],
+    names: Names,
+    *,
+    parallel: bool,
 ) -> list[loops.Statement]:
     """Return the statements after the passes that work on each function's statements."""
     written = copies_as_loops(keep_sums_local(statements, names.fresh))
     rows = through_rows(tidy(forwards(written), names), names)
-    return in_freed_memory(in_blocks(rows, names), returned)
+    final = in_freed_memory(in_blocks(rows, names), returned)
+    return final if parallel else in_two_buffers(final, returned, names.fresh)
 
 
 def weight(expression: loops.Expression) -> int:

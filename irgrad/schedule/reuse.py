@@ -1,6 +1,7 @@
 """Arrays in the memory of others that nothing reads any more.
 
-A copy of an array that is not read again becomes that array. An array that is made after another
+A copy of an array that is not read again, or only where the copy is never written, becomes that
+array. An array that is made after another
 of its kind was read for the last time takes over its memory.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 
 from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
+from irgrad.schedule.dependence import reads_apart
 
 LEAST = 512
 """Elements from which an array takes over memory; smaller ones are not worth a line."""
@@ -20,30 +22,37 @@ LEAST = 512
 def without_copies(
     statements: Sequence[loops.Statement], returned: frozenset[str]
 ) -> list[loops.Statement]:
-    """Return the statements without copies of arrays that are not read again. Linear.
+    """Return the statements without copies of arrays that are not read again, or only elsewhere.
 
-    The copy keeps the name of its source, unless it is returned.
+    The copy keeps the name of its source, unless it is returned. Linear, but for arrays that are
+    read again.
     """
     made = {part.name: part for part in statements if isinstance(part, loops.Allocate)}
     looks_at = arrays_behind(statements)
     lives = _lives(statements, looks_at)
     names: dict[str, str] = {}
+    members: dict[str, set[str]] = {}
     dropped: set[int] = set()
     for place, part in enumerate(statements):
         copied = _copied(part)
         if copied is None:
             continue
         target, source, sizes = copied
-        new, old = made.get(target), made.get(_named(source, names, returned))
+        root = _named(source, names, returned)
+        new, old = made.get(target), made.get(root)
         if new is None or old is None or new is old or source in returned:
             continue
         if (new.shape, new.dtype) != (old.shape, old.dtype) or sizes not in (None, new.shape):
             continue
-        if lives[target][0] < place or lives[source][1] > place:
+        shared = members.setdefault(root, {root})
+        if lives[target][0] < place:
             continue
-        lives[source] = lives[target] = (min(lives[source][0], place), lives[target][1])
+        read_again = max(lives[name][1] for name in shared) > place
+        if read_again and not reads_apart(statements[place + 1 :], shared, target):
+            continue
         dropped |= {place, id(new)}
         names[target] = source
+        shared.add(target)
     kept = [
         part
         for place, part in enumerate(statements)

@@ -6,13 +6,13 @@ All are exact, but where a comment says otherwise: the result's elements are the
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from typing import Any
 
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Node
+from irgrad.ops.accesses import Bounds, apart, bounds_of, written_by
 from irgrad.ops.contract import contract
-from irgrad.ops.create import full
+from irgrad.ops.control import loop
+from irgrad.ops.create import full, item
 from irgrad.ops.elementwise import add, divide, multiply, negative
 from irgrad.ops.index import gather
 from irgrad.ops.shape import broadcast, concatenate, reshape, transpose
@@ -204,7 +204,7 @@ def read_what_was_written(build: Build, node: Node) -> Node | None:
     """
     written = node.inputs[0]
     base, update = written.inputs
-    if _apart(written.params, node.params):
+    if apart(bounds_of(written.params), bounds_of(node.params)):
         return build(strided, base, **node.params)
     if written.params != node.params:
         return None
@@ -215,25 +215,22 @@ def read_what_was_written(build: Build, node: Node) -> Node | None:
     return build(add, build(strided, base, **node.params), update)
 
 
-def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether two strided parts of an array surely have no element in common."""
-    for axis in range(len(one["starts"])):
-        (low, high), (other_low, other_high) = (_span(part, axis) for part in (one, other))
-        if _is_positive(other_low - high) or _is_positive(low - other_high):
-            return True
-    return False
+def _written(result: Node) -> list[Bounds] | None:
+    """Return the parts that a loop writes of the array that it has as this result."""
+    return written_by(result.inputs[0].params, result.params["index"])
 
 
-def _span(part: Mapping[str, Any], axis: int) -> tuple[Dim, Dim]:
-    """Return the least and the greatest index of a part along an axis."""
-    start, size, step = part["starts"][axis], part["sizes"][axis], part["steps"][axis]
-    end = start + step * (size - 1)
-    return (start, end) if step > 0 else (end, start)
-
-
-def _is_positive(dim: Dim) -> bool:
-    """Tell whether a size is known to be positive, without asking for a guard."""
-    return isinstance(dim, int) and dim > 0
+@rule(strided, item)
+def read_what_a_loop_left_alone(build: Build, node: Node) -> Node | None:
+    """(what a loop makes of x)[a] -> x[a], where no iteration writes there."""
+    result = node.inputs[0]
+    source, number = result.inputs[0], result.params["index"]
+    if source.op is not loop:
+        return None
+    writes = build.memory(result, _written)
+    if writes is None or not all(apart(write, bounds_of(node.params)) for write in writes):
+        return None
+    return build(strided, source.inputs[number], **node.params)
 
 
 @rule(strided_set)

@@ -1,20 +1,22 @@
 """Loops made lean: what no trip changes is no carry, and is computed once before the loop.
 
 A carry that the body hands on as it is, and one that always equals another, need no carry of their
-own. What a body computes from values outside the loop alone is moved out. Exact.
+own. What a body computes from values outside the loop alone is moved out, and so is an element of
+an array that the loop writes, but not there. Exact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from irgrad.ir import dims
 from irgrad.ir.graph import Graph, Node
-from irgrad.ir.op import Contraction, Elementwise, Reduction
+from irgrad.ops.accesses import apart, bounds_of, versions_of, written_by, written_last
 from irgrad.ops.control import loop
 from irgrad.ops.create import constant, input_, item, size
+from irgrad.ops.fixed import fixed_values, symbols_of
 from irgrad.ops.views import strided
 
 
@@ -47,13 +49,42 @@ def lean(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes), outputs=outputs)
 
 
+def hoisted(graph: Graph) -> Graph:
+    """Return the graph with its loops made lean, those in bodies first; linear.
+
+    Nothing else is changed, so rules of the user's and what is to be computed again stay.
+    Recursion as deep as the nests.
+    """
+    nodes = [_with_lean_bodies(node) for node in graph.nodes]
+    if any(map(operator.is_not, nodes, graph.nodes)):
+        became = dict(zip(graph.nodes, nodes, strict=True))
+        for place, node in enumerate(nodes):
+            operands = tuple(became[operand] for operand in node.inputs)
+            if operands != node.inputs:
+                fresh = Node(node.op, operands, node.params, node.type, node.origin)
+                became[graph.nodes[place]] = nodes[place] = fresh
+        outputs = tuple(became[node] for node in graph.outputs)
+        graph = replace(graph, nodes=tuple(nodes), outputs=outputs)
+    return lean(graph)
+
+
+def _with_lean_bodies(node: Node) -> Node:
+    if node.op is not loop:
+        return node
+    body = hoisted(node.params["body"])
+    if body is node.params["body"]:
+        return node
+    return Node(loop, node.inputs, {**node.params, "body": body}, node.type, node.origin)
+
+
 def _lean(node: Node, nodes: list[Node]) -> list[Node] | None:
     """Append a leaner loop and what it needs; return its results, None where it is lean."""
     body: Graph = node.params["body"]
     carries, tapes = node.params["carries"], node.params["tapes"]
     states = carries + tapes
     stands_for = _repeated(node, body, carries)
-    moved = _fixed_nodes(body, states, stands_for, node.params["index"])
+    untouched = _untouched(node.params, states)
+    moved = _moved(node.params, states, stands_for, untouched)
     if not stands_for and not moved:
         return None
     operand_of = dict(zip(body.inputs, node.inputs, strict=True))
@@ -64,7 +95,14 @@ def _lean(node: Node, nodes: list[Node]) -> list[Node] | None:
         if inner in operand_of:
             return operand_of[inner]
         if inner not in outside:
-            operands = tuple(map(seen, inner.inputs))  # as deep as one expression that is moved
+            if inner in untouched:
+                base, known = written_last(node.inputs[untouched[inner]], inner.params)
+                if known is not None:
+                    outside[inner] = known
+                    return known
+                operands: tuple[Node, ...] = (base,)
+            else:
+                operands = tuple(map(seen, inner.inputs))  # as deep as what is moved
             outside[inner] = Node(inner.op, operands, inner.params, inner.type, inner.origin)
             nodes.append(outside[inner])
         return outside[inner]
@@ -129,38 +167,44 @@ def _repeated(node: Node, body: Graph, carries: int) -> dict[Node, Node | None]:
     return found
 
 
-def _fixed_nodes(
-    body: Graph, states: int, stands_for: Mapping[Node, Node | None], index: str
+def _untouched(params: Mapping[str, Any], states: int) -> dict[Node, int]:
+    """Return the elements that a body reads of states which it never writes there, and of which.
+
+    Linear in the nodes of the body for each state.
+    """
+    body: Graph = params["body"]
+    found: dict[Node, int] = {}
+    for number, start in enumerate(body.inputs[:states]):
+        if not start.array_type.rank:
+            continue
+        versions = versions_of(body, number)
+        reads = [
+            node
+            for node in body.nodes
+            if node.op is strided
+            and node.inputs[0] in versions
+            and not node.array_type.rank
+            and params["index"] not in symbols_of(node)
+        ]
+        writes = written_by(params, number) if reads else None
+        for node in reads:
+            if writes is not None and all(apart(write, bounds_of(node.params)) for write in writes):
+                found[node] = number
+    return found
+
+
+def _moved(
+    params: Mapping[str, Any],
+    states: int,
+    stands_for: Mapping[Node, Node | None],
+    untouched: Collection[Node],
 ) -> list[Node]:
     """Return the last of the values that are worth moving out: those that others here read."""
-    same = set(body.inputs[states:]) | {s for s, other in stands_for.items() if other is None}
-    fixed: set[Node] = set()
-    for node in body.nodes:
-        if node.op is input_ or isinstance(node.type, tuple) or index in _symbols(node):
-            continue
-        if node.op in (constant, size):
-            fixed.add(node)
-        elif all(operand in fixed or operand in same for operand in node.inputs):
-            lowering = node.op.lowering
-            number = node.op is strided and not node.type.shape
-            if number or isinstance(lowering, Elementwise | Reduction | Contraction):
-                fixed.add(node)
+    body: Graph = params["body"]
+    same = {start for start, other in stands_for.items() if other is None}
+    fixed = fixed_values(body.nodes, same.union(body.inputs[states:]), params["index"], untouched)
     read = {o for n in body.nodes if n not in fixed for o in n.inputs} | set(body.outputs)
     return [n for n in body.nodes if n in fixed and n in read and n.op not in (constant, size)]
-
-
-def _symbols(node: Node) -> set[str]:
-    """Return the size symbols in the params and the shape of a node."""
-    assert not isinstance(node.type, tuple)
-    found: set[str] = set()
-    stack: list[Any] = [*node.params.values(), node.type.shape]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, tuple):
-            stack.extend(part)
-        elif isinstance(part, dims.Size):
-            found.update(dims.symbols(part))
-    return found
 
 
 def _input(like: Node, number: int) -> Node:
@@ -168,4 +212,4 @@ def _input(like: Node, number: int) -> Node:
     return Node(input_, (), {"name": f"fixed_{number}", "type": type, "position": number}, type)
 
 
-__all__ = ["lean"]
+__all__ = ["hoisted", "lean"]

@@ -15,6 +15,7 @@ def chain(steps):
         y = x
         for step in range(steps):
             y = y - np.mean(y) * (0.1 * step)
+            y = np.abs(y) if step * step * step % 11 > 5 else -y  # no regular loop
         return np.sum(y)
 
     return function

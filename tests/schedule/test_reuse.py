@@ -46,12 +46,43 @@ def test_a_result_keeps_its_name() -> None:
 
 
 def test_copies_that_matter_stay() -> None:
-    read_later = [made("a"), made("b"), copied("b", "a"), filled("c", "a")]
+    write = loops.Store("b", (0,), loops.Load("x", (0,)))
+    read_later = [made("a"), made("b"), copied("b", "a"), write, filled("c", "a")]
     assert without_copies(read_later, frozenset()) == read_later
     of_an_argument = [made("b"), copied("b", "x"), filled("c", "b")]
     assert without_copies(of_an_argument, frozenset()) == of_an_argument
     both_returned = [made("a"), made("b"), filled("a", "x"), copied("b", "a")]
     assert without_copies(both_returned, frozenset({"a", "b"})) == both_returned
+
+
+def element(name: str, array: str, index: Any) -> loops.Let:
+    return loops.Let(name, loops.Load(array, (index,)))
+
+
+def test_a_copy_that_is_never_written_where_its_source_is_read_again_is_no_copy() -> None:
+    def stretch(first: int) -> loops.Loop:
+        place = symbol("i") + first
+        return loops.Loop("i", 3, (loops.Store("b", (place,), loops.Load("x", (place,))),))
+
+    start = [made("a"), made("b"), filled("a", "x"), copied("b", "a")]
+    apart = [*start, stretch(2), element("y", "a", 1), element("z", "b", 0)]
+    assert allocated(without_copies(apart, frozenset())) == ["a"]
+    before = [*start, element("y", "a", 4), stretch(2)]
+    assert allocated(without_copies(before, frozenset())) == ["a"]
+    behind = [*start, stretch(2), element("y", "a", 4)]
+    assert without_copies(behind, frozenset()) == behind
+    last = [*start, stretch(2), element("y", "a", N - 1)]
+    assert without_copies(last, frozenset()) == last
+
+
+def test_what_shares_memory_by_two_copies_is_kept_apart_from_the_first() -> None:
+    arrays = [made("a"), made("b"), made("c"), filled("a", "x"), copied("b", "a")]
+    written = [loops.Store("b", (0,), loops.Load("x", (0,))), copied("c", "b")]
+    reads_first = [*arrays, *written, element("y", "a", 1), element("z", "c", 0)]
+    assert allocated(without_copies(reads_first, frozenset())) == ["a"]
+    again = loops.Store("c", (1,), loops.Load("x", (1,)))
+    reads_then = [*arrays, *written, again, element("y", "a", 1)]
+    assert allocated(without_copies(reads_then, frozenset())) == ["a", "c"]
 
 
 def test_memory_that_is_free_is_taken_over() -> None:
