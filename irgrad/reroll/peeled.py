@@ -120,8 +120,9 @@ class _Check:
                 usual = usual | self._seen(leaf, True)
                 if len(usual) > 1:
                     return False
-            begins = first and len(usual) == 1 and self._begins(leaf, ordinal, opening)
-            if shape not in usual and not begins:
+            if shape not in usual and not (
+                first and len(usual) == 1 and self._begins(leaf, ordinal, opening)
+            ):
                 return False
             moves = (
                 self._moves_evenly(leaf, ordinal, entry, first)
@@ -145,7 +146,7 @@ class _Check:
     def _begins(self, leaf: Leaf, ordinal: int, opening: bool) -> bool:
         """Tell whether a record differs from a leaf's only in what is carried from then on."""
         nodes = self.records.nodes
-        node, usual = nodes[ordinal], nodes[self._alike(leaf, opening)[0]]
+        node, usual = nodes[ordinal], nodes[self._first(leaf, opening)]
         if (node.op, node.origin, node.type) != (usual.op, usual.origin, usual.type):
             return False
         if _placed(node.params)[0] != _placed(usual.params)[0]:
@@ -158,15 +159,14 @@ class _Check:
                 return False
         return True
 
-    def _alike(self, leaf: Leaf, opening: bool) -> np.ndarray:
-        """Return the records of a leaf in first iterations of its innermost loop, or in others.
+    def _first(self, leaf: Leaf, opening: bool) -> int:
+        """Return the first record of a leaf in a first iteration of its innermost loop, or not.
 
-        All records of a leaf that stands in no loop but the one that takes iterations back.
+        That of all where there is no loop but the one that takes iterations back.
         """
-        ordinals: np.ndarray = np.array(leaf.term.ordinals)
-        if len(leaf.indices) > 2:
-            ordinals = ordinals[(leaf.indices[-1] == 0) == opening]
-        return ordinals
+        if len(leaf.indices) == 2:
+            return leaf.term.ordinals[0]
+        return leaf.term.ordinals[int(np.argmax((leaf.indices[-1] == 0) == opening))]
 
     def _kind(self, operand: Node) -> Any:
         """Return what kind of operand it is, and which one but for where a part starts."""
