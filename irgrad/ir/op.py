@@ -46,7 +46,8 @@ class Elementwise:
         if dtype.kind == "c" and self.complex_numbers is not None:
             return self.complex_numbers
         known = [operand is not None and operand == operand for operand in operands]
-        if len(known) == 2 and known[1] and self.literal_y is not None:
+        is_number = known[1:] == [True] or dtype.kind in "iu"
+        if len(known) == 2 and is_number and self.literal_y is not None:
             return self.literal_y
         if len(known) == 2 and known[0] and self.literal_x is not None:
             return self.literal_x

@@ -246,7 +246,7 @@ class Bodies:
     def settled(self, graph: Graph) -> Graph:
         """Return ``graph`` after as many passes as it takes."""
         graph = self._rewritten(without_unread(graph))
-        leaner = pulled(lean(graph))
+        leaner = pulled(lean(without_unread(graph)))  # what derivatives read may be gone
         if leaner is not graph:
             graph = self._rewritten(leaner)
         return reads_first(graph)
