@@ -217,7 +217,8 @@ class _Cut:
             place = (loops.AxisSlice(number, 1, 0), None)
             views.append(loops.Slice(self.arrays[name], memory[dtype], place))
         made = [
-            loops.Allocate(memory[dtype], (len(own), LENGTH), dtype) for dtype, own in rows.items()
+            loops.Allocate(memory[dtype], (len(own), LENGTH), dtype, scratch=True)
+            for dtype, own in rows.items()
         ]
         return [*made, *views]
 

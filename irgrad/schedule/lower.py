@@ -34,6 +34,7 @@ from irgrad.schedule.routines import lower_routine
 from irgrad.schedule.row_blocks import Schedule, schedule
 from irgrad.schedule.rows import through_rows
 from irgrad.schedule.share import share
+from irgrad.schedule.spread import spread_out
 from irgrad.schedule.stencils import gathered
 from irgrad.schedule.storage import Path, Place, paths, place_values
 from irgrad.schedule.stretches import stretch_graph, wanted_values
@@ -464,7 +465,7 @@ def _tidied(
     """Return the statements after the passes that work on each function's statements."""
     written = copies_as_loops(keep_sums_local(statements, names.fresh))
     rows = through_rows(tidy(forwards(written), names), names)
-    final = in_freed_memory(in_blocks(rows, names), returned)
+    final = spread_out(in_freed_memory(in_blocks(rows, names), returned))
     return final if parallel else in_two_buffers(final, returned, names.fresh)
 
 
