@@ -27,6 +27,7 @@ from irgrad.schedule.kept_rows import kept_at_once
 from irgrad.schedule.late import made_when_sized
 from irgrad.schedule.names import Names
 from irgrad.schedule.nest import Around, Stretch
+from irgrad.schedule.pairs import each_pair_once
 from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
 from irgrad.schedule.reciprocals import invert_once
 from irgrad.schedule.reuse import in_freed_memory, without_copies
@@ -463,6 +464,8 @@ def _tidied(
     parallel: bool,
 ) -> list[loops.Statement]:
     """Return the statements after the passes that work on each function's statements."""
+    if not parallel:
+        statements = each_pair_once(statements, names.fresh)
     written = copies_as_loops(keep_sums_local(statements, names.fresh))
     rows = through_rows(tidy(forwards(written), names), names)
     final = spread_out(in_freed_memory(in_blocks(rows, names), returned))

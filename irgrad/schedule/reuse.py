@@ -29,6 +29,7 @@ def without_copies(
     """
     made = {part.name: part for part in statements if isinstance(part, loops.Allocate)}
     looks_at = arrays_behind(statements)
+    seen = set(looks_at.values())
     lives = _lives(statements, looks_at)
     names: dict[str, str] = {}
     members: dict[str, set[str]] = {}
@@ -48,7 +49,10 @@ def without_copies(
         if lives[target][0] < place:
             continue
         read_again = max(lives[name][1] for name in shared) > place
-        if read_again and not reads_apart(statements[place + 1 :], shared, target):
+        if read_again and (
+            not seen.isdisjoint({*shared, target})
+            or not reads_apart(statements[place + 1 :], shared, target)
+        ):
             continue
         dropped |= {place, id(new)}
         names[target] = source

@@ -75,6 +75,14 @@ def test_a_copy_that_is_never_written_where_its_source_is_read_again_is_no_copy(
     assert without_copies(last, frozenset()) == last
 
 
+def test_a_copy_that_a_view_may_write_stays() -> None:
+    part = loops.Slice("part", "b", (loops.AxisSlice(1, N - 1, 1),))
+    write = loops.Store("part", (0,), loops.Load("x", (0,)))
+    body = [made("a"), made("b"), part, filled("a", "x"), copied("b", "a"), write]
+    body.append(element("y", "a", 4))
+    assert without_copies(body, frozenset()) == body
+
+
 def test_what_shares_memory_by_two_copies_is_kept_apart_from_the_first() -> None:
     arrays = [made("a"), made("b"), made("c"), filled("a", "x"), copied("b", "a")]
     written = [loops.Store("b", (0,), loops.Load("x", (0,))), copied("c", "b")]
