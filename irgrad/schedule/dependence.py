@@ -186,12 +186,12 @@ def _keeps_scalars(loop: loops.Loop, totals: Collection[str]) -> bool:
 
 
 def _scalars_read(part: loops.Statement) -> Iterator[str]:
-    for term in _terms(getattr(part, "expression", None), *getattr(part, "indices", ())):
+    for term in terms_of(getattr(part, "expression", None), *getattr(part, "indices", ())):
         if isinstance(term, loops.Name):
             yield term.name
 
 
-def _terms(*expressions: Any) -> Iterator[Any]:
+def terms_of(*expressions: Any) -> Iterator[Any]:
     """Yield expressions and all that they are made of."""
     stack = list(expressions)
     while stack:
@@ -219,7 +219,7 @@ def _accesses(
             yield from _accesses_of_call(part, inner)
         elif isinstance(part, loops.Let | loops.Accumulate | loops.Store):
             indices = part.indices if isinstance(part, loops.Store) else ()
-            for term in _terms(part.expression, *indices):
+            for term in terms_of(part.expression, *indices):
                 if isinstance(term, loops.Load):
                     yield Access(term.array, term.indices, "read", inner)
             if isinstance(part, loops.Store):

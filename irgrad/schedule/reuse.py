@@ -7,13 +7,14 @@ of its kind was read for the last time takes over its memory.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
-from irgrad.schedule.dependence import reads_apart
+from irgrad.schedule.dependence import reads_apart, terms_of
 
 LEAST = 512
 """Elements from which an array takes over memory; smaller ones are not worth a line."""
@@ -109,6 +110,7 @@ def in_freed_memory(
 ) -> list[loops.Statement]:
     """Return the statements with large arrays in the memory of those read for the last time.
 
+    Also of one that is read for the last time element by element, just before the new one is set.
     Views of such an array follow it. Arrays that grow keep theirs, and so do results.
     """
     looks_at = arrays_behind(statements)
@@ -121,7 +123,7 @@ def in_freed_memory(
     for part in statements:
         if isinstance(part, loops.Slice | loops.Rearrange):
             views.setdefault(looks_at[part.name], []).append(part)
-    free: dict[tuple[tuple[Dim, ...], Any], list[tuple[int, str]]] = {}
+    free: dict[tuple[tuple[Dim, ...], Any], list[tuple[int, str, str]]] = {}
     begun: dict[int, list[loops.Statement]] = {}
     taken: set[str] = set()
     made = [part for part in statements if isinstance(part, loops.Allocate)]
@@ -131,7 +133,12 @@ def in_freed_memory(
         first, last = lives[part.name]
         waiting = free.setdefault((part.shape, part.dtype), [])
         usable = part.fill is None and part.name not in bound
-        owner = next((pair for pair in waiting if pair[0] < first), None) if usable else None
+        owner = None
+        for last_read, _, holder in waiting if usable else ():
+            at_once = last_read == first and _replaces(statements[first], holder, part.name)
+            if last_read < first or at_once:
+                owner = next(known for known in waiting if known[2] == holder)
+                break
         memory = part.name
         if owner is not None:
             waiting.remove(owner)
@@ -140,7 +147,7 @@ def in_freed_memory(
             own = [loops.Rearrange(part.name, memory), *views.get(part.name, ())]
             begun.setdefault(first, []).extend(own)
         if part.name not in bound:
-            waiting.append((last, memory))
+            waiting.append((last, memory, part.name))
     result: list[loops.Statement] = []
     for place, statement in enumerate(statements):
         result.extend(begun.get(place, ()))
@@ -150,6 +157,45 @@ def in_freed_memory(
         if not moved and not (isinstance(statement, loops.Allocate) and statement.name in taken):
             result.append(statement)
     return result
+
+
+def _replaces(part: loops.Statement, old: str, new: str) -> bool:
+    """Tell whether a nest sets each element of an array after the last read of that of another."""
+    around: set[str] = set()
+    while type(part) is loops.Loop:
+        around.add(part.variable)
+        place = next((k for k, p in enumerate(part.body) if _stores(p, new)), None)
+        inner = next((p for p in part.body if isinstance(p, loops.Loop)), None)
+        if place is None:
+            outside = [p for p in part.body if p is not inner]
+            if inner is None or not {old, new}.isdisjoint(loops.words(outside)):
+                return False
+            part = inner
+            continue
+        store, before = part.body[place], part.body[: place + 1]
+        assert isinstance(store, loops.Store)
+        read = [
+            term
+            for statement in before
+            if isinstance(statement, loops.Let | loops.Accumulate | loops.Store)
+            for term in terms_of(statement.expression)
+            if isinstance(term, loops.Load) and term.array == old
+        ]
+        words = Counter(loops.words(part.body))
+        places = [str(index) for index in store.indices if index != 0]
+        return (
+            not store.template
+            and words[new] == 1
+            and words[old] == len(read)
+            and all(load.indices == store.indices for load in read)
+            and len(set(places)) == len(places)
+            and set(places) == around
+        )
+    return False
+
+
+def _stores(part: loops.Statement, array: str) -> bool:
+    return isinstance(part, loops.Store) and part.array == array
 
 
 def _is_large(shape: Sequence[Dim]) -> bool:

@@ -40,7 +40,7 @@ SHORT = 16
 """Elements up to which an axis is short: kept out of the innermost loops, or unrolled in them."""
 WORKING_SET = 49_152
 """Numbers that the scratch of a block may hold: 384 kB, of a second-level cache of 1 MB or so."""
-WORTHWHILE = 8
+WORTHWHILE = 3
 """How many numbers blocks must keep in the cache for each that they add to sums outside it."""
 SHORTEST, LONGEST = 32, 512
 """Bounds on the rows of a block."""
