@@ -135,7 +135,9 @@ def in_freed_memory(
         usable = part.fill is None and part.name not in bound
         owner = None
         for last_read, _, holder in waiting if usable else ():
-            at_once = last_read == first and _replaces(statements[first], holder, part.name)
+            at_once = last_read == first and _replaces(
+                statements[first], holder, part.name, looks_at
+            )
             if last_read < first or at_once:
                 owner = next(known for known in waiting if known[2] == holder)
                 break
@@ -159,8 +161,12 @@ def in_freed_memory(
     return result
 
 
-def _replaces(part: loops.Statement, old: str, new: str) -> bool:
+def _replaces(
+    part: loops.Statement, old: str, new: str, looks_at: Mapping[str, str]
+) -> bool:
     """Tell whether a nest sets each element of an array after the last read of that of another."""
+    if any(looks_at.get(word) in (old, new) for word in loops.words(part)):
+        return False
     around: set[str] = set()
     while type(part) is loops.Loop:
         around.add(part.variable)

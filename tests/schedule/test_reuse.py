@@ -94,13 +94,38 @@ def test_what_shares_memory_by_two_copies_is_kept_apart_from_the_first() -> None
 
 
 def test_memory_that_is_free_is_taken_over() -> None:
+    back = N - 1 - symbol("i")
     body = [
-        made("a"), made("b"), made("c"), filled("a", "x"), filled("b", "a"), filled("c", "b"),
-        filled("r", "c"),
+        made("a"), made("b"), made("c"), filled("a", "x"), filled("b", "a", back),
+        filled("c", "b", back), filled("r", "c"),
     ]  # fmt: skip
     lean = in_freed_memory(body, frozenset({"r"}))
     assert allocated(lean) == ["a", "b"]
-    assert lean[4:] == [loops.Rearrange("c", "a"), filled("c", "b"), filled("r", "c")]
+    assert lean[4:] == [loops.Rearrange("c", "a"), filled("c", "b", back), filled("r", "c")]
+
+
+def test_memory_is_taken_over_element_by_element() -> None:
+    i, j = symbol("i"), symbol("j")
+    square = loops.Allocate("a", (N, N), FLOAT), loops.Allocate("b", (N, N), FLOAT)
+    made_first = loops.Call("np.dot", ("x", "y", "a"))
+
+    def nest(*body: loops.Statement) -> loops.Loop:
+        return loops.Loop("i", N, (loops.Loop("j", N, body),))
+
+    def allocations(*statements: loops.Statement) -> list[str]:
+        last = loops.Call("np.dot", ("b", "y", "z"))
+        return allocated(in_freed_memory([*square, made_first, *statements, last], frozenset()))
+
+    read, crossed = loops.Load("a", (i, j)), loops.Load("a", (j, i))
+    set_b = loops.Store("b", (i, j), read)
+    assert allocations(nest(set_b)) == ["a"]
+    assert allocations(nest(loops.Let("y", read), set_b)) == ["a"]
+    assert allocations(nest(loops.Store("b", (i, j), crossed))) == ["a", "b"]
+    assert allocations(nest(set_b, loops.Let("y", read))) == ["a", "b"]
+    assert allocations(nest(loops.Store("b", (i, 0), read))) == ["a", "b"]
+    assert allocations(nest(loops.Let("y", crossed), set_b)) == ["a", "b"]
+    view = loops.Slice("part", "a", (loops.AxisSlice(N - 1, N, -1), None))
+    assert allocations(view, nest(loops.Let("y", loops.Load("part", (i, j))), set_b)) == ["a", "b"]
 
 
 def test_views_follow_the_array_that_takes_memory_over() -> None:
