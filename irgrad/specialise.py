@@ -35,6 +35,7 @@ from irgrad.runtime.call import (
 )
 from irgrad.runtime.draws import Draws
 from irgrad.runtime.estimate import announce
+from irgrad.runtime.garbage import full_collections_put_off
 from irgrad.runtime.watch import Watched, watch
 from irgrad.stages import Stages
 from irgrad.trace.elements import elements
@@ -179,6 +180,7 @@ def _fresh(taken: set[str]) -> str:
     return f"n_{count}"
 
 
+@full_collections_put_off()
 def specialise(
     signature: Signature,
     call: Call,

@@ -252,28 +252,27 @@ def _continues(loop: Term, group: list[Term]) -> bool:
 
 def _repeated(stack: Stack, window: int) -> int:
     """Return the length of a group that stands on top three times over, or 0."""
-    terms = stack.terms
+    terms, same = stack.terms, stack.same
     top = len(terms) - 1
     if top > 1 and _move_evenly(terms, 1):
         return 1
     longest = min(window, (top + 1) // 3)
-    place = stack.same[top]
+    shape, vector = terms[top].shape, terms[top].vector
+    place = same[top]
     for _ in range(CANDIDATES):
         size = top - place
         if place < 0 or size > longest:
             break
-        ends = terms[place - size], terms[place], terms[top]
-        if _may_move_evenly(*ends) and _move_evenly(terms, size):
+        # Most candidates fail here, and by the thousand where there is no pattern: no calls.
+        first = terms[place - size]
+        if (
+            first.shape == shape
+            and (not vector or first.vector[-1] + vector[-1] == 2 * terms[place].vector[-1])
+            and _move_evenly(terms, size)
+        ):
             return size
-        place = stack.same[place]
+        place = same[place]
     return 0
-
-
-def _may_move_evenly(first: Term, second: Term, third: Term) -> bool:
-    """Tell cheaply of most terms that are not of three iterations of a loop that they are not."""
-    if first.shape != third.shape:
-        return False
-    return not third.vector or first.vector[-1] + third.vector[-1] == 2 * second.vector[-1]
 
 
 def _move_evenly(terms: list[Term], size: int) -> bool:
