@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from irgrad.arguments import NAMESPACE, Call, Leaf, Signature, flatten
 from irgrad.differentiate.context import depending_on
 from irgrad.errors import ArgumentError, DifferentiationError, GradientWarning, IrgradError
+from irgrad.garbage import full_collections_put_off
 from irgrad.group import group
 from irgrad.inline.reverse import INDEPENDENT
 from irgrad.ir import dims
@@ -35,7 +36,6 @@ from irgrad.runtime.call import (
 )
 from irgrad.runtime.draws import Draws
 from irgrad.runtime.estimate import announce
-from irgrad.runtime.garbage import full_collections_put_off
 from irgrad.runtime.watch import Watched, watch
 from irgrad.stages import Stages
 from irgrad.trace.elements import elements

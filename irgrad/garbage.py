@@ -1,8 +1,8 @@
-"""Full collections of garbage, put off while a function is traced and derived.
+"""Full collections of garbage, put off while irgrad is imported and a function derived.
 
-A long trace makes hundreds of thousands of objects that live. CPython takes that for a reason to
-look through all that there is, numba's modules among it: twice 35 ms at 10⁴ nodes, a quarter of
-the time to the emitted text, and nothing found. The young are collected as ever.
+Both make many objects that live. CPython takes that for a reason to look through all that there
+is, numba's modules among it: twice 35 ms at 10⁴ nodes, a quarter of the time to the emitted text,
+and nothing found. The young are collected as ever.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.runtime.garbage import full_collections_put_off
+from irgrad.garbage import full_collections_put_off
 
 
 @pytest.fixture(autouse=True)
