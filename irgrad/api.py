@@ -132,7 +132,9 @@ class CompiledFunction:
     def _gradient(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if "out" in kwargs and not self._signature.takes("out"):
             rest = dict(kwargs)
-            return self._written(args, rest, rest.pop("out"))
+            out = rest.pop("out")
+            known = None if rest else self._writer.known(args, out)
+            return self._written(args, rest, out) if known is None else known
         if is_traced((args, kwargs)):
             argnums = self._argnums[0] if self._one else self._argnums
             return inline_value_and_grad(self._function, argnums, args, kwargs)
@@ -162,9 +164,6 @@ class CompiledFunction:
         self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
     ) -> tuple[Any, Any]:
         """Return value and gradient, the latter written into ``out``."""
-        known = None if kwargs else self._writer.known(args, out)
-        if known is not None:
-            return known
         if is_traced((args, kwargs, out)):
             raise ArgumentError(
                 "out= is given while another function is traced",
