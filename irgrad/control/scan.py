@@ -9,6 +9,7 @@ import numpy as np
 
 from irgrad.arguments import flatten
 from irgrad.control.carries import check_structure, run_loop, settled, state_of, tree
+from irgrad.control.snapshots import scan_with_snapshots
 from irgrad.errors import ArgumentError, ShapeError
 from irgrad.ir import dims
 from irgrad.ir.dims import Dim
@@ -20,6 +21,7 @@ from irgrad.ops.views import strided, strided_set
 from irgrad.trace.bodies import Body
 from irgrad.trace.operands import as_node
 from irgrad.trace.origins import location_here
+from irgrad.trace.sizes import TracedSize
 from irgrad.trace.trace import current_trace
 from irgrad.trace.tracer import Trace, Tracer
 
@@ -31,14 +33,18 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
     checkpoint: int | str | None = None,
+    snapshots: int | None = None,
 ) -> tuple[Any, Any]:
     """Apply ``carry, y = f(carry, x)`` along the first axis of ``xs``; return carry and all ys.
 
     ``checkpoint`` keeps the carries of every n-th iteration only for the derivative (``"sqrt"``:
-    about the square root of their number), and computes the others again.
+    about the square root of their number), and computes the others again. ``snapshots`` bounds how
+    many carries are kept at a time, whatever the length, and runs as few iterations again as that
+    allows: with s of them each iteration r times at most, for C(s + r, r) iterations. The results
+    then have first derivatives in reverse only.
 
     Raises: ShapeError where the carry's type changes, or the lengths of ``xs`` differ.
-    Reference: Griewank & Walther, Algorithm 799: revolve, TOMS 26 (2000), for one level.
+    Reference: Griewank & Walther, Algorithm 799: revolve, TOMS 26 (2000).
     """
     trace = current_trace()
     if trace is None:
@@ -46,6 +52,16 @@ def scan(
     leaves, structure = flatten(xs)
     arrays = [Tracer(trace, as_node(trace, leaf)) for leaf in leaves]
     count = _length(arrays, length)
+    if snapshots is not None:
+        most = _most(count, snapshots, checkpoint)
+        trips = TracedSize(count, trace) if isinstance(count, dims.Size) else count
+
+        def plain(f: Any, init: Any, xs: Any, reverse: bool) -> tuple[Any, Any]:
+            rows, form = flatten(xs)
+            return _scan(trace, f, init, (rows, form), count, reverse)
+
+        xs = tree(structure, arrays)
+        return scan_with_snapshots(trace, plain, f, init, xs, trips, most, reverse)
     size = _block(count, checkpoint)
     if size is None:
         return _scan(trace, f, init, (arrays, structure), count, reverse)
@@ -78,6 +94,17 @@ def _scan(
     graph, tapes = _with_tapes(body, len(state), count, place)
     results = run_loop(trace, graph, body.entered, state, tapes, index, count, reverse, recompute)
     return tree(form, results[: len(state)]), tree(result_form[0], results[len(state) :])
+
+
+def _most(count: Dim, snapshots: int, checkpoint: int | str | None) -> int:
+    """Return how many carries to keep at a time: no more than there are."""
+    if checkpoint is not None or type(snapshots) is not int or snapshots < 1:
+        raise ArgumentError(
+            f"snapshots={snapshots!r}, checkpoint={checkpoint!r}",
+            remedy="give either, and as snapshots the number of carries to keep at a time",
+            location=location_here(),
+        )
+    return snapshots if isinstance(count, dims.Size) else max(min(snapshots, count), 1)
 
 
 def _block(count: Dim, checkpoint: int | str | None) -> int | None:
