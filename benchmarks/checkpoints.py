@@ -1,7 +1,7 @@
 """`python -m benchmarks.checkpoints`: what scans keep for their derivative, and what that costs.
 
 A scan of 100,000 steps over a carry of 1,000 floats, value and gradient: its time, and how far the
-memory of the process grows above what it holds before the call. Each choice of ``checkpoint`` is
+memory of the process grows above what it holds before the call. Each choice is
 measured in a process of its own, compiled before on a shorter carry.
 """
 
@@ -23,11 +23,12 @@ from benchmarks.first_call import WARM_CALLS, grown
 STEPS = 100_000
 SIZE = 1_000
 CHOICES: tuple[int | str, ...] = ("sqrt", 400, 100, 20, 5)
+"""Blocks as long as there are of them, or so many snapshots."""
 CLOSE = 1e-10
 """How far the gradients may differ, over the largest element."""
 
 
-def function_of(checkpoint: int | str) -> Any:
+def function_of(choice: int | str) -> Any:
     """Return the scan, compiled, as a function of the first carry and the rows."""
 
     def function(start: Any, xs: Any) -> Any:
@@ -35,18 +36,19 @@ def function_of(checkpoint: int | str) -> Any:
             lambda carry, x: (carry + x / (1.0 + carry * carry), None),
             start,
             xs,
-            checkpoint=checkpoint,
+            checkpoint="sqrt" if choice == "sqrt" else None,
+            snapshots=None if choice == "sqrt" else choice,
         )
         return np.sum(after**2)
 
     return irgrad.compile(function)
 
 
-def measure(checkpoint: int | str) -> None:
+def measure(choice: int | str) -> None:
     """Print seconds, bytes and the gradient as one line of JSON."""
     draws = np.random.default_rng(0)
     start, xs = draws.normal(size=SIZE), 1e-3 * draws.normal(size=STEPS)
-    compiled = function_of(checkpoint)
+    compiled = function_of(choice)
     compiled.value_and_grad(start[:100], xs)
     memory = grown(lambda: compiled.value_and_grad(start, xs))
     began = time.perf_counter()
@@ -74,10 +76,10 @@ def main() -> int:
         expected = gradient if expected is None else expected
         differ = float(np.max(np.abs(gradient - expected)) / np.max(np.abs(expected)))
         if not differ <= CLOSE:
-            raise ArithmeticError(f"checkpoint={choice}: gradients differ by {differ:.0e}")
+            raise ArithmeticError(f"{choice}: gradients differ by {differ:.0e}")
         rows.append([str(choice), f"{found['seconds']:.2f}", f"{found['bytes'] / 1e6:.1f}"])
     print(f"{STEPS:,} steps over {SIZE:,} floats; memory is the most of {WARM_CALLS} calls")
-    print(table.render(["checkpoint", "seconds", "MB"], rows))
+    print(table.render(["kept", "seconds", "MB"], rows))
     return 0
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from irgrad.arguments import NAMESPACE, Call, Signature, is_traced
 from irgrad.buffers import Gradient, Writer
 from irgrad.errors import ArgumentError, CompileWarning, DifferentiationError
+from irgrad.garbage import full_collections_put_off
 from irgrad.inline.reverse import inline_value_and_grad
 from irgrad.interpret.draw import draw_graph
 from irgrad.ir.graph import Graph
@@ -132,7 +133,9 @@ class CompiledFunction:
     def _gradient(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if "out" in kwargs and not self._signature.takes("out"):
             rest = dict(kwargs)
-            return self._written(args, rest, rest.pop("out"))
+            out = rest.pop("out")
+            known = None if rest else self._writer.known(args, out)
+            return self._written(args, rest, out) if known is None else known
         if is_traced((args, kwargs)):
             argnums = self._argnums[0] if self._one else self._argnums
             return inline_value_and_grad(self._function, argnums, args, kwargs)
@@ -162,9 +165,6 @@ class CompiledFunction:
         self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
     ) -> tuple[Any, Any]:
         """Return value and gradient, the latter written into ``out``."""
-        known = None if kwargs else self._writer.known(args, out)
-        if known is not None:
-            return known
         if is_traced((args, kwargs, out)):
             raise ArgumentError(
                 "out= is given while another function is traced",
@@ -249,7 +249,8 @@ class CompiledFunction:
             options = self._options
             if options.parallel and options.jit and not threads_are_safe():
                 options = replace(options, parallel=False)
-            chosen = specialise(self._signature, call, history, self._argnums, options, name)
+            with full_collections_put_off():
+                chosen = specialise(self._signature, call, history, self._argnums, options, name)
             self.stats.traces += 1
             self.stats.stages.append(chosen.stages)
             known.insert(0, chosen)

@@ -211,6 +211,10 @@ class Signature:
             self._signature: inspect.Signature | None = inspect.signature(function)
         except (TypeError, ValueError):
             self._signature = None
+        parameters = {} if self._signature is None else self._signature.parameters
+        self._names = frozenset(parameters)
+        kinds = {parameter.kind for parameter in parameters.values()}
+        self._takes_any = inspect.Parameter.VAR_KEYWORD in kinds
         if self._signature is not None:
             unknown = set(static_names) - set(self._signature.parameters)
             if unknown:
@@ -221,11 +225,7 @@ class Signature:
 
     def takes(self, name: str) -> bool:
         """Tell whether there is a parameter of this name, or one for any keywords."""
-        if self._signature is None:
-            return False
-        parameters = self._signature.parameters
-        kinds = {parameter.kind for parameter in parameters.values()}
-        return name in parameters or inspect.Parameter.VAR_KEYWORD in kinds
+        return self._takes_any or name in self._names
 
     def take_apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """Return a call's leaves, their values and structures.

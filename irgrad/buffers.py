@@ -118,13 +118,15 @@ class Writer:
             return
         kind = chosen.graph(True).outputs[0].array_type.dtype.type
         run = explaining(run, chosen.graph(True))
+        places = [place for place, value in enumerate(args) if type(value) is np.ndarray]
 
         def quick(args: tuple[Any, ...], out: Any) -> Any:
             arrays = (out,) if type(out) is np.ndarray else tuple(out)
-            for place, array in enumerate(arrays):
-                for other in (*args, *arrays[:place]):
-                    if type(other) is np.ndarray and np.may_share_memory(array, other):
-                        raise ValueError("an array is given twice")
+            others = [args[place] for place in places]
+            for array in arrays:
+                if not _is_apart(array, others):
+                    raise ValueError("an array is given twice")
+                others.append(array)
             return kind(run(*args, *arrays))
 
         self._known[tuple(map(type, args)), type(out)] = quick
@@ -180,6 +182,22 @@ def _check(buffer: Any, where: str, dtype: np.dtype, shape: tuple[int, ...]) -> 
     else:
         return
     raise ArgumentError(f"{where} {problem}", remedy=f"give {_NEEDED}: np.empty_like(x) is one")
+
+
+def _is_apart(array: Any, others: Sequence[np.ndarray]) -> bool:
+    """Tell whether an array is one and shares no memory with others.
+
+    Two that own what they hold share nothing: most are such, and asking NumPy takes longer.
+    """
+    if type(array) is not np.ndarray:
+        return False
+    owns = array.flags.owndata
+    for other in others:
+        if array is other:
+            return False
+        if not (owns and other.flags.owndata) and np.may_share_memory(array, other):
+            return False
+    return True
 
 
 def _check_apart(

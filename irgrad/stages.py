@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,39 +19,6 @@ _logger = logging.getLogger("irgrad")
 def notice(message: str) -> None:
     """Say something about a long compilation: on stderr, unless logging is set up otherwise."""
     _logger.warning(message)
-
-
-RARE = 200_000
-"""Objects made between two looks for garbage in cycles while graphs are built."""
-
-_building = threading.Lock()
-_builders = 0
-_usual: tuple[int, int, int] | None = None
-
-
-@contextmanager
-def rarely_collected() -> Iterator[None]:
-    """Let Python look for garbage in cycles rarely while the block runs, in all threads.
-
-    A graph of n nodes is made of many more objects, none of them garbage, which a third of the
-    time of building it would be spent to look through again and again.
-    """
-    global _builders, _usual
-    with _building:
-        if not _builders:
-            usual = gc.get_threshold()
-            rare = bool(usual[0]) and usual[0] < RARE  # 0: it has been switched off
-            _usual = usual if rare else None
-            if rare:
-                gc.set_threshold(RARE, *usual[1:])
-        _builders += 1
-    try:
-        yield
-    finally:
-        with _building:
-            _builders -= 1
-            if not _builders and _usual is not None and gc.get_threshold()[0] == RARE:
-                gc.set_threshold(*_usual)
 
 
 class Stages:
@@ -73,11 +38,7 @@ class Stages:
         began = time.perf_counter()
         self.current = name
         try:
-            if name == "numba":
-                yield
-            else:
-                with rarely_collected():
-                    yield
+            yield
         finally:
             taken = time.perf_counter() - began
             self._seconds[name] = self._seconds.get(name, 0.0) + taken

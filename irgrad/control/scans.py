@@ -26,15 +26,15 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
     checkpoint: int | str | None = None,
+    snapshots: int | None = None,
 ) -> tuple[Any, Any]:
     """Apply ``carry, y = f(carry, x)`` along the first axis of ``xs``; return carry and all ys.
 
-    ``checkpoint`` says what the derivative keeps; what it does not keep, it computes again. None:
-    all that it needs of every step. A number n: n carries at a time, placed by the binomial
-    schedule, so that no step is computed again more than r times, where (n + r)! / (n! r!) is at
-    least the number of steps. ``"sqrt"``: the carries of about the square root of the number of
-    steps, and all of the steps between two of them, each of which is computed again once. With a
-    ``checkpoint`` the number of steps is fixed by the first call.
+    ``checkpoint`` keeps the carries of every n-th step only for the derivative (``"sqrt"``: about
+    the square root of their number), and computes the others again. ``snapshots`` is how many
+    carries to keep at a time, whatever the length; they are placed by the binomial schedule, so
+    that no step is computed again more than r times, where (n + r)! / (n! r!) is at least the
+    number of steps. With either of them the number of steps is fixed by the first call.
 
     Raises: ShapeError where the carry's type changes, or the lengths of ``xs`` differ.
     Reference: Griewank & Walther, Algorithm 799: revolve, ACM TOMS 26 (2000).
@@ -46,21 +46,44 @@ def scan(
     arrays = [Tracer(trace, as_node(trace, leaf)) for leaf in leaves]
     count = _length(arrays, length)
     rows = arrays, structure
-    if checkpoint is not None:
+    if snapshots is not None:
         number = dims.concrete(count)
-        if checkpoint == "sqrt":
-            size = round(number**0.5)
-            if 1 < size < number:
-                return scan_in_blocks(trace, f, init, rows, number, size, reverse)
-        elif not isinstance(checkpoint, int) or checkpoint < 1:
-            raise ArgumentError(
-                f"checkpoint={checkpoint!r}",
-                remedy='give "sqrt", or the number of carries to keep at a time',
-                location=location_here(),
-            )
-        elif checkpoint < number:
-            return scan_in_snapshots(trace, f, init, rows, number, checkpoint, reverse)
+        _check_snapshots(snapshots, checkpoint)
+        if snapshots < number:
+            return scan_in_snapshots(trace, f, init, rows, number, snapshots, reverse)
+    elif checkpoint is not None:
+        number = dims.concrete(count)
+        size = _block(number, checkpoint)
+        if 1 < size < number:
+            return scan_in_blocks(trace, f, init, rows, number, size, reverse)
     return plain_scan(trace, f, init, rows, count, reverse)
+
+
+def _block(number: int, checkpoint: int | str) -> int:
+    """Return how many steps keep one set of carries."""
+    size = max(round(number**0.5), 1) if checkpoint == "sqrt" else checkpoint
+    if not isinstance(size, int) or size < 1:
+        raise ArgumentError(
+            f"checkpoint={checkpoint!r}",
+            remedy='give "sqrt", or the number of iterations between kept carries',
+            location=location_here(),
+        )
+    return size
+
+
+def _check_snapshots(snapshots: Any, checkpoint: int | str | None) -> None:
+    if checkpoint is not None:
+        raise ArgumentError(
+            f"snapshots={snapshots!r} with checkpoint={checkpoint!r}",
+            remedy="give one of them",
+            location=location_here(),
+        )
+    if not isinstance(snapshots, int) or snapshots < 1:
+        raise ArgumentError(
+            f"snapshots={snapshots!r}",
+            remedy="give the number of carries to keep at a time, 1 or more",
+            location=location_here(),
+        )
 
 
 def _length(arrays: Sequence[Tracer], length: int | None) -> Dim:

@@ -30,6 +30,7 @@ from irgrad.ir.graph import Node
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import convert
 from irgrad.ops.replay import replayed
+from irgrad.trace.bodies import for_a_loop
 from irgrad.trace.tracer import Trace, Tracer
 
 Values = list[Any]
@@ -133,7 +134,8 @@ class Step:
         values = [placeholder(trace, type) for type in carry]
         parts = [placeholder(trace, type.with_shape(type.shape[1:])) for type in row]
         begin = len(trace.nodes)
-        after, y = f(tree_of(forms[0], values), tree_of(forms[1], parts))
+        with for_a_loop(trace):
+            after, y = f(tree_of(forms[0], values), tree_of(forms[1], parts))
         check_structure(forms[0], after)
         ends = [
             as_type(lifted(trace, leaf), type)

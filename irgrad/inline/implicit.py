@@ -23,7 +23,7 @@ from irgrad.ir.types import ArrayType
 from irgrad.ops.create import item
 from irgrad.ops.replay import replayed
 from irgrad.ops.solution import solution
-from irgrad.trace.bodies import Body, with_inputs
+from irgrad.trace.bodies import Body, for_a_loop, with_inputs
 from irgrad.trace.tracer import Trace, Tracer
 
 Leaves = list[Tracer]
@@ -72,7 +72,8 @@ def linear_solution(
     types = [leaf.type for leaf in right]
     begin = len(trace.nodes)
     x = [placeholder(trace, type) for type in types]
-    y = apply(x)
+    with for_a_loop(trace):
+        y = apply(x)
     matrix, in_matrix = closed(trace, begin, _nodes(x), _nodes(y))
     seeds = [placeholder(trace, type) for type in types]
     start = len(trace.nodes)
@@ -167,7 +168,8 @@ def integral_solution(
     """
     point = placeholder(trace, ends[0].type)
     start = len(trace.nodes)
-    values = integrand(point)
+    with for_a_loop(trace):
+        values = integrand(point)
     read = [node for node in outside(trace.nodes[start:], _nodes(values)) if node != point.node]
     function, in_function = closed(trace, start, [point.node], _nodes(values))
     found = integral(integrand, ends)

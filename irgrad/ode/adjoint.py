@@ -22,6 +22,7 @@ from irgrad.ir.graph import Node
 from irgrad.ode.dormand_prince import State
 from irgrad.ode.steps import Span, advanced, begun
 from irgrad.ops.replay import replayed
+from irgrad.trace.bodies import for_a_loop
 from irgrad.trace.tracer import Trace, Tracer
 
 
@@ -54,7 +55,8 @@ class Adjoint:
         point = [placeholder(trace, x.type) for x in (start, *state)]
         own = {x.node for x in point}
         begin = len(trace.nodes)
-        slopes = span.field(point[0], point[1:])
+        with for_a_loop(trace):
+            slopes = span.field(point[0], point[1:])
         ends = [slope.node for slope in slopes]
         self.read: list[Node] = [x for x in outside(trace.nodes[begin:], ends) if x not in own]
         seeds = [placeholder(trace, x.type) for x in state]

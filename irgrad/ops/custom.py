@@ -97,3 +97,14 @@ stop_gradient = Op(
     partials=lambda out, x: (0,),
 )
 """The same value, through which no derivative flows. The simplifier drops it afterwards."""
+
+
+slope_by_snapshots = Op(
+    name="slope_by_snapshots",
+    evaluate=lambda x: x,
+    infer=lambda x: x,
+    lowering=Elementwise("x"),
+    nondifferentiable="it is that of scan(..., snapshots=...); leave snapshots out, or give "
+    "checkpoint=, for second derivatives, jvp, jacfwd and hessian",
+)
+"""The same value, which is refused a derivative of its own. The simplifier drops it afterwards."""

@@ -11,16 +11,19 @@ from irgrad.ops.declare import real
 from irgrad.ops.matrices import numeric, system_type, transposed, well_conditioned
 from irgrad.ops.registry import declare
 
+# What routines take by address stands in arrays that are filled in: numba compiles a function for
+# each of np.array, np.ones, np.zeros and np.full, and for each type of each.
 _TRIANGULAR_KERNEL = '''def triangular_solve_{p}(matrix, right, out, lower, flipped):
     """Solve triangular systems by BLAS, to which arrays in C order are transposed: X L' = B'."""
-    one = np.ones(1, matrix.dtype)
-    size = np.array([matrix.shape[1]], np.int32)
-    count = np.array([right.shape[2]], np.int32)
-    side = np.array([82], np.uint8)  # "R"
-    half = np.array([85 if lower else 76], np.uint8)  # "U" or "L"
-    turned = np.array([84 if flipped else 78], np.uint8)  # "T" or "N"
-    opposite = np.array([78 if flipped else 84], np.uint8)
-    unit = np.array([78], np.uint8)  # "N": the diagonal is read
+    one, size, count = np.empty(1, matrix.dtype), np.empty(1, np.int32), np.empty(1, np.int32)
+    side, half, unit = np.empty(1, np.uint8), np.empty(1, np.uint8), np.empty(1, np.uint8)
+    turned, opposite = np.empty(1, np.uint8), np.empty(1, np.uint8)
+    one[0], size[0], count[0] = 1.0, matrix.shape[1], right.shape[2]
+    side[0] = 82  # "R"
+    half[0] = 85 if lower else 76  # "U" or "L"
+    turned[0] = 84 if flipped else 78  # "T" or "N"
+    opposite[0] = 78 if flipped else 84
+    unit[0] = 78  # "N": the diagonal is read
     for b in range(right.shape[0]):
         for i in range(right.shape[1]):
             if matrix[b, i, i] == 0.0:

@@ -36,6 +36,7 @@ CANDIDATES = 24
 """How many lengths of a group are tried at most each time a term is added."""
 
 Vector = tuple[int, ...]
+_Four = tuple[int, int, int, int]
 
 
 class Term:
@@ -61,27 +62,29 @@ class Term:
 
 
 class Stack:
-    """Terms, each linked to the one below it that stands on one of the same shape as well.
+    """Terms, each linked to the one below it that stands on three of the same shapes as well.
 
-    Loops are linked by the shape of their last term.
+    Three groups of two terms or more have that in common. Loops are linked by the shape of their
+    last term.
     """
 
     def __init__(self) -> None:
         self.terms: list[Term] = []
         self.same: list[int] = []
         self.alike: list[int] = []
-        self._pairs: list[tuple[int, int]] = []
-        self._by_pair: dict[tuple[int, int], int] = {}
+        self._fours: list[_Four] = [(-1, -1, -1, -1)]
+        self._by_four: dict[_Four, int] = {}
         self._by_end: dict[int, int] = {}
 
     def push(self, term: Term) -> None:
         """Put a term on top."""
         place = len(self.terms)
-        pair = (self.terms[-1].shape if place else -1, term.shape)
+        _, third, second, first = self._fours[-1]
+        four = (third, second, first, term.shape)
         self.terms.append(term)
-        self.same.append(self._by_pair.get(pair, -1))
-        self._pairs.append(pair)
-        self._by_pair[pair] = place
+        self.same.append(self._by_four.get(four, -1))
+        self._fours.append(four)
+        self._by_four[four] = place
         if term.body:
             end = term.body[-1].shape
             self.alike.append(self._by_end.get(end, -1))
@@ -93,7 +96,7 @@ class Stack:
         """Take terms off the top."""
         for _ in range(count):
             term = self.terms.pop()
-            self._by_pair[self._pairs.pop()] = self.same.pop()
+            self._by_four[self._fours.pop()] = self.same.pop()
             below = self.alike.pop()
             if term.body:
                 self._by_end[term.body[-1].shape] = below
@@ -254,21 +257,22 @@ def _repeated(stack: Stack, window: int) -> int:
     """Return the length of a group that stands on top three times over, or 0."""
     terms, same = stack.terms, stack.same
     top = len(terms) - 1
-    if top > 1 and _move_evenly(terms, 1):
-        return 1
-    shape, vector = terms[top].shape, terms[top].vector
     longest = min(window, (top + 1) // 3)
+    shape, vector = terms[top].shape, terms[top].vector
+    if longest and terms[top - 1].shape == shape and _move_evenly(terms, 1):
+        return 1
     place = same[top]
     for _ in range(CANDIDATES):
         size = top - place
         if place < 0 or size > longest:
             break
+        # Most candidates fail here, and by the thousand where there is no pattern: no calls.
         first = terms[place - size]
-        # Most groups differ in their last term already; the last of ``place`` has its shape.
-        may = first.shape == shape and (
-            not vector or first.vector[-1] + vector[-1] == 2 * terms[place].vector[-1]
-        )
-        if may and _move_evenly(terms, size):
+        if (
+            first.shape == shape
+            and (not vector or first.vector[-1] + vector[-1] == 2 * terms[place].vector[-1])
+            and _move_evenly(terms, size)
+        ):
             return size
         place = same[place]
     return 0

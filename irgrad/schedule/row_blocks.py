@@ -40,6 +40,8 @@ SHORT = 16
 """Elements up to which an axis is short: kept out of the innermost loops, or unrolled in them."""
 WORKING_SET = 49_152
 """Numbers that the scratch of a block may hold: 384 kB, of a second-level cache of 1 MB or so."""
+FIRST_LEVEL = 4_096
+"""Numbers of it that a loop inside may fill anew in each trip: 32 kB, a first-level cache."""
 WORTHWHILE = 3
 """How many numbers blocks must keep in the cache for each that they add to sums outside it."""
 SHORTEST, LONGEST = 32, 512
@@ -74,7 +76,7 @@ def schedule(
         inside = _Blocked(graph, cluster, readers_of([*cluster.inside, *cluster.after]))
         inside.rewrite()
         nest = Nest(0, cluster.extent, arrange_inside(inside.units), LONGEST)
-        nest.length = _length(_scratch(graph, [*inside.units, *cluster.after], memory, nest))
+        nest.length = _length(*_scratch(graph, [*inside.units, *cluster.after], memory, nest))
         result.items.append(nest)
         result.units += [*cluster.before, *inside.units]
         result.copies |= inside.copies
@@ -122,16 +124,19 @@ def _best(
 
 def _scratch(
     graph: Graph, units: Sequence[Unit], memory: Mapping[Node, Memory], nest: Nest
-) -> float:
-    """Return how many numbers of scratch one row of a block needs."""
+) -> tuple[float, float]:
+    """Return how many numbers of scratch one row needs, and those that a loop inside fills anew."""
     around = paths([nest])
     outside = {id(unit): () for unit in units if id(unit) not in around}
     places = place_values(graph, units, memory, around | outside)
-    return sum(
-        _elements(graph, place.shape(node.array_type.shape)) / place.length
-        for node, place in places.items()
-        if place.blocked is not None
-    )
+    numbers = anew = 0.0
+    for node, place in places.items():
+        if place.blocked is None:
+            continue
+        own = _elements(graph, place.shape(node.array_type.shape)) / place.length
+        numbers += own
+        anew += own if len(place.path) > 1 else 0.0
+    return numbers, anew
 
 
 def _is_simple(unit: Unit) -> bool:
@@ -157,10 +162,11 @@ def _summed(graph: Graph, cluster: Cluster) -> float:
     )
 
 
-def _length(numbers: float) -> int:
-    """Return how many rows a block has where each needs so many numbers."""
+def _length(numbers: float, anew: float = 0.0) -> int:
+    """Return how many rows a block has where each needs so many numbers, some filled anew."""
     length = SHORTEST
-    while length < LONGEST and 2 * length * numbers <= WORKING_SET:
+    share = max(numbers / WORKING_SET, anew / FIRST_LEVEL)
+    while length < LONGEST and 2 * length * share <= 1.0:
         length *= 2
     return length
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from irgrad.ir.graph import Node
 from irgrad.ops.create import item
-from irgrad.ops.custom import custom, stop_gradient
+from irgrad.ops.custom import custom, slope_by_snapshots, stop_gradient
 from irgrad.ops.solution import solution
 from irgrad.simplify.rewrite import Build, rule
 
@@ -16,7 +16,7 @@ def unmark(build: Build, node: Node) -> Node:
     return node.inputs[0].inputs[index]
 
 
-@rule(stop_gradient)
+@rule(stop_gradient, slope_by_snapshots)
 def unstop(build: Build, node: Node) -> Node:
-    """stop_gradient(x) -> x. Exact."""
+    """stop_gradient(x) -> x, and of a slope. Exact."""
     return node.inputs[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,19 @@ class BodyTrace(Trace):
                 remedy="make the array a carry: take it as an argument and return it",
                 location=location_here(),
             )
+
+
+NESTED = 10  # deeper than the loops in which solvers and scans replay a body
+
+
+@contextmanager
+def for_a_loop(trace: Trace) -> Iterator[None]:
+    """Name the loops of what is traced as within other loops, since it is to be replayed there."""
+    trace.depth += NESTED
+    try:
+        yield
+    finally:
+        trace.depth -= NESTED
 
 
 @dataclass(frozen=True, slots=True)

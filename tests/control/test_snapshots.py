@@ -22,7 +22,7 @@ def plain(function: Callable[..., Any], argnums: Any = ()) -> Any:
     return irgrad.compile(function, argnums=argnums, jit=False)
 
 
-def mixed(checkpoint: Any, reverse: bool = False) -> Callable[..., Any]:
+def mixed(snapshots: Any, reverse: bool = False) -> Callable[..., Any]:
     """Return a scan with a counter in its carry, results of its own, and a number from outside."""
 
     def function(xs: Any, w: Any, start: Any) -> Any:
@@ -31,7 +31,7 @@ def mixed(checkpoint: Any, reverse: bool = False) -> Callable[..., Any]:
             return after, (carry["a"] * x * carry["n"], carry["n"])
 
         begin = {"a": start, "n": 0}
-        carry, (ys, _) = scan(step, begin, xs, checkpoint=checkpoint, reverse=reverse)
+        carry, (ys, _) = scan(step, begin, xs, snapshots=snapshots, reverse=reverse)
         return carry["a"] + np.sum(ys * xs)
 
     return function
@@ -59,7 +59,7 @@ def test_short_scans(steps: int) -> None:
 
 def test_machine_code_of_arrays_agrees() -> None:
     def function(start: Any, w: Any) -> Any:
-        after, _ = scan(lambda c, x: (np.tanh(w @ c) + x, None), start, XS, checkpoint=4)
+        after, _ = scan(lambda c, x: (np.tanh(w @ c) + x, None), start, XS, snapshots=4)
         return np.sum(after**2)
 
     start, w = np.linspace(0.1, 1.0, 6), np.random.default_rng(1).normal(size=(6, 6)) / 3
@@ -72,7 +72,7 @@ def test_machine_code_of_arrays_agrees() -> None:
 
 def test_a_carry_that_begins_whole_may_become_a_fraction() -> None:
     def function(xs: Any) -> Any:
-        return scan(lambda c, x: (c * 0.5 + np.sin(x) * c + x, None), 0, xs, checkpoint=2)[0]
+        return scan(lambda c, x: (c * 0.5 + np.sin(x) * c + x, None), 0, xs, snapshots=2)[0]
 
     def usual(xs: Any) -> Any:
         return scan(lambda c, x: (c * 0.5 + np.sin(x) * c + x, None), 0, xs)[0]
@@ -80,10 +80,10 @@ def test_a_carry_that_begins_whole_may_become_a_fraction() -> None:
     np.testing.assert_allclose(plain(function, 0).grad(XS), plain(usual, 0).grad(XS), rtol=1e-14)
 
 
-def last_of(checkpoint: Any) -> Callable[..., Any]:
+def last_of(snapshots: Any) -> Callable[..., Any]:
     def function(start: Any, xs: Any) -> Any:
-        return np.sum(scan(lambda c, x: (np.sin(c) * c + x, None), start, xs, None, False,
-                           checkpoint)[0])  # fmt: skip
+        step = lambda c, x: (np.sin(c) * c + x, None)  # noqa: E731
+        return np.sum(scan(step, start, xs, snapshots=snapshots)[0])
 
     return function
 
@@ -99,9 +99,9 @@ def test_higher_derivatives_and_batches() -> None:
         np.testing.assert_allclose(ours, plain(transform(last_of(None)))(start, XS[:9]), rtol=1e-12)
 
 
-def kept_rows(checkpoint: Any, gradient: bool) -> int:
+def kept_rows(snapshots: Any, gradient: bool) -> int:
     """Return the rows of the longest table of carries that the emitted function makes."""
-    made = plain(last_of(checkpoint), 0).lower(np.ones(7), XS).program.functions[gradient]
+    made = plain(last_of(snapshots), 0).lower(np.ones(7), XS).program.functions[gradient]
     shapes = [
         [dims.evaluate(size, {"n": 23}) for size in part.shape]
         for part in loops.every_statement(made.body)
@@ -156,7 +156,47 @@ def test_no_schedule_runs_fewer_steps(room: int) -> None:
         assert run(steps, room) == fewest(steps, room)
 
 
-@pytest.mark.parametrize("checkpoint", [0, -1, 2.5, "cube"])
-def test_what_is_no_number_of_carries_is_refused(checkpoint: Any) -> None:
+@pytest.mark.parametrize("snapshots", [0, -1, 2.5, "sqrt"])
+def test_what_is_no_number_of_carries_is_refused(snapshots: Any) -> None:
     with pytest.raises(ArgumentError, match="carries to keep at a time"):
-        plain(last_of(checkpoint))(np.ones(2), XS)
+        plain(last_of(snapshots))(np.ones(2), XS)
+
+
+def test_blocks_and_snapshots_are_two_ways() -> None:
+    def function(xs: Any) -> Any:
+        return scan(lambda c, x: (c + x, None), 0.0, xs, checkpoint=2, snapshots=2)[0]
+
+    with pytest.raises(ArgumentError, match="give one of them"):
+        plain(function)(XS)
+
+
+def test_scans_in_scans() -> None:
+    def function(room: Any) -> Callable[..., Any]:
+        def outer(carry: Any, x: Any) -> Any:
+            inner = scan(lambda c, y: (np.sin(c * x) + y, c), carry, XS[:5], snapshots=room)
+            return inner[0], np.sum(inner[1])
+
+        def total(xs: Any) -> Any:
+            carry, sums = scan(outer, 0.3, xs, snapshots=room)
+            return carry * np.sum(sums**2)
+
+        return total
+
+    ours, usual = (plain(function(room), 0).grad(XS[:7]) for room in (2, None))
+    np.testing.assert_allclose(ours, usual, rtol=1e-12)
+
+
+def test_hessians_of_results_that_repeat_the_step() -> None:
+    def function(room: Any) -> Callable[..., Any]:
+        def total(xs: Any) -> Any:
+            def step(c: Any, x: Any) -> Any:
+                return np.sin(c * 1.3) + x, (np.sin(c * 1.3) + x) * x
+
+            return np.sum(scan(step, 0.4, xs, snapshots=room)[1] ** 2)
+
+        return total
+
+    by = (irgrad.hessian, lambda f: irgrad.jacfwd(grad(f)), lambda f: irgrad.jacrev(grad(f)))
+    for transform in by:
+        ours, usual = (plain(transform(function(room)))(XS[:4]) for room in (2, None))
+        np.testing.assert_allclose(ours, usual, rtol=1e-10, atol=1e-12)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from benchmarks.problems import gaussian_mixture, two_moons
+from benchmarks.problems import gaussian_mixture, matrix_factorisation, two_moons
 from irgrad.interpret.evaluate import evaluate
 from irgrad.ir import loops
 from irgrad.schedule import row_blocks
@@ -136,6 +136,31 @@ def test_sums_too_large_to_be_added_to_for_every_block_are_left_to_blas() -> Non
     arguments = values((300, 200), (60, 300))
     f = irgrad.compile(lambda W, X: np.sum(np.tanh(X @ W)), jit=False)
     assert not in_blocks(f.lower(*arguments).program.functions[-1])
+
+
+def test_a_product_of_thin_factors_is_never_whole() -> None:
+    U, V, M, observed = values((400, 16), (300, 16), (400, 300), (400, 300))
+    compiled = irgrad.compile(matrix_factorisation.objective, argnums=(0, 1), jit=False)
+    value, (U_bar, V_bar) = compiled.value_and_grad(U, V, M, observed)
+    residual = observed * (U @ V.T - M)
+    ridge = matrix_factorisation.RIDGE
+    np.testing.assert_allclose(value, matrix_factorisation.objective(U, V, M, observed), rtol=1e-12)
+    np.testing.assert_allclose(U_bar, (residual * observed) @ V + ridge * U, 1e-10, 1e-9)
+    np.testing.assert_allclose(V_bar, (residual * observed).T @ U + ridge * V, 1e-10, 1e-9)
+    function = compiled.lower(U, V, M, observed).program.functions[-1]
+    shapes = [s.shape for s in function.body if isinstance(s, loops.Allocate)]
+    rows, columns = compiled.graph.inputs[2].array_type.shape
+    assert not any(rows in shape and columns in shape for shape in shapes)
+
+
+def test_what_a_loop_in_a_block_fills_anew_stays_in_the_first_level_of_the_cache() -> None:
+    """For each of n components: differences from its mean, then what a matrix makes of them."""
+    arguments = gaussian_mixture.arguments(2_000)
+    compiled = irgrad.compile(gaussian_mixture.log_likelihood, argnums=(0, 1, 2, 3), jit=False)
+    function = compiled.lower(*arguments).program.functions[0]
+    (block,) = in_blocks(function)
+    assert block.length == 128
+    assert 2 * gaussian_mixture.DIMENSIONS * block.length <= row_blocks.FIRST_LEVEL
 
 
 def test_an_empty_axis_has_no_blocks() -> None:
