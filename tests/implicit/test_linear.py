@@ -53,6 +53,18 @@ def test_hessians_are_those_of_a_direct_solver(iterative: Any, direct: Any) -> N
     assert np.allclose(got, expected, rtol=1e-8, atol=1e-9)
 
 
+def test_products_may_be_computed_by_loops_of_their_own() -> None:
+    def product(matrix: Any) -> Any:
+        return lambda x: irgrad.fori_loop(0, 3, lambda i, v: v / 2 + matrix @ x, np.zeros(5))
+
+    def solved(matrix: Any, right: Any) -> Any:
+        return np.sum(np.sin(gmres(product(matrix), right)))
+
+    ours = irgrad.compile(solved, jit=False).grad(MATRIX, RIGHT)
+    usual = irgrad.compile(by_lapack, jit=False).grad(1.75 * MATRIX, RIGHT)
+    np.testing.assert_allclose(ours, 1.75 * usual, rtol=1e-8)
+
+
 def test_derivatives_agree_with_differences_in_every_mode() -> None:
     check_grads(by_cg, (MATRIX, RIGHT))
     check_grads(by_gmres, (MATRIX, RIGHT))
