@@ -20,6 +20,7 @@ LAYERS: list[set[str]] = [
     {"interpret", "trace"},
     {"arguments", "differentiate", "emit", "reroll", "runtime", "schedule", "simplify"},
     {"group", "inline", "pipeline"},
+    {"vectorise"},
     {"report", "specialise"},
     {"buffers"},
     {"api"},

@@ -27,6 +27,7 @@ from irgrad.schedule.kept_rows import kept_at_once
 from irgrad.schedule.late import made_when_sized
 from irgrad.schedule.names import Names
 from irgrad.schedule.nest import Around, Stretch
+from irgrad.schedule.one_block import without_loop
 from irgrad.schedule.pairs import each_pair_once
 from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
 from irgrad.schedule.reciprocals import invert_once
@@ -131,7 +132,7 @@ class Lowering:
                 statements.extend(map(self._initial, folds))
                 inner = self.body(item.items, depth + 1)
                 statements.extend(map(self._cleared, self._scratch_folds(item)))
-                statements.append(self._loop(item, inner))
+                statements.extend(self._loop(item, inner))
                 for kernel in folds:
                     statements.extend(self._stored(kernel, self._accumulator(kernel), ()))
             elif isinstance(item, Kernel):
@@ -140,16 +141,17 @@ class Lowering:
                 statements.extend(lower_routine(self, item))
         return statements
 
-    def _loop(self, nest: Nest, body: Sequence[loops.Statement]) -> loops.Statement:
+    def _loop(self, nest: Nest, body: Sequence[loops.Statement]) -> Sequence[loops.Statement]:
         """Return a loop, or one over blocks that begins with views of the rows it works on."""
         name = _variable_name(nest.depth)
         if nest.length is None:
-            return loops.Loop(name, nest.extent, tuple(body))
+            return [loops.Loop(name, nest.extent, tuple(body))]
         views = [loops.Slice(view, *key) for key, view in self.block_views.items()]
         self.block_views.clear()
-        return loops.Blocks(
+        blocks = loops.Blocks(
             name, nest.extent, (*views, *body), size=str(ROWS), length=nest.length
         )
+        return without_loop(blocks)
 
     def _local_folds(self, nest: Nest) -> list[Kernel]:
         """Return the folds inside a nest that a local variable holds, begun before the nest."""

@@ -76,7 +76,8 @@ def schedule(
         inside = _Blocked(graph, cluster, readers_of([*cluster.inside, *cluster.after]))
         inside.rewrite()
         nest = Nest(0, cluster.extent, arrange_inside(inside.units), LONGEST)
-        nest.length = _length(*_scratch(graph, [*inside.units, *cluster.after], memory, nest))
+        length = _length(*_scratch(graph, [*inside.units, *cluster.after], memory, nest))
+        nest.length = min(length, cluster.extent) if isinstance(cluster.extent, int) else length
         result.items.append(nest)
         result.units += [*cluster.before, *inside.units]
         result.copies |= inside.copies
@@ -92,7 +93,7 @@ def _best(
         for unit in units
         if isinstance(unit, Kernel)
         for extent in unit.domain
-        if isinstance(extent, dims.Size)
+        if isinstance(extent, dims.Size) or extent >= 2 * SHORTEST
     }
     if not extents or all(_is_simple(unit) for unit in units):
         return None

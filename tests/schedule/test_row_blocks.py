@@ -163,6 +163,22 @@ def test_what_a_loop_in_a_block_fills_anew_stays_in_the_first_level_of_the_cache
     assert 2 * gaussian_mixture.DIMENSIONS * block.length <= row_blocks.FIRST_LEVEL
 
 
+@pytest.mark.parametrize("count", [100, 1100])
+def test_sizes_that_are_fixed_run_in_blocks_too_and_one_block_needs_no_loop(count: int) -> None:
+    _, _, argnums = CASES[1]
+    arguments = two_moons.arguments(count)
+    fixed = irgrad.compile(two_moons.loss, argnums=argnums, shapes="static", jit=False)
+    usual = irgrad.compile(two_moons.loss, argnums=argnums, jit=False)
+    function = fixed.lower(*arguments).program.functions[-1]
+    assert len(in_blocks(function)) == (count > row_blocks.LONGEST)
+    scratch = [s for s in function.body if isinstance(s, loops.Allocate)]
+    assert all(1100 not in array.shape for array in scratch)
+    assert "rows" not in fixed.source or count > row_blocks.LONGEST
+    pairs = zip(fixed.grad(*arguments), usual.grad(*arguments), strict=True)
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
+
+
 def test_an_empty_axis_has_no_blocks() -> None:
     f = irgrad.compile(logistic, jit=False)
     w, X, y = values((30,), (70, 30), (70,))
