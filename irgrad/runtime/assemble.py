@@ -7,12 +7,15 @@ a general unflattening costs ten times as much as the call of a small compiled f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import optree
 
 from irgrad.ir.types import ArrayType
+from irgrad.runtime.collect import LEAST
+from irgrad.runtime.distribute import distributing
 from irgrad.runtime.front import Container, Part, Results
 
 
@@ -34,11 +37,6 @@ def assembled(
         return jitted
     scope: dict[str, Any] = {"jitted": jitted}
     results = ["r" if len(types) == 1 else f"r[{place}]" for place in range(len(types))]
-    lines = []
-    for position in sorted({place for place, element in places if element is not None}):
-        result = results[position]
-        numbers = f"{result}.tolist()" if plain[position] else f"list({result})"
-        lines.append(f"    e{position} = {numbers}\n")
     leaves = []
     for position, element in places:
         type = types[position]
@@ -52,9 +50,19 @@ def assembled(
         else:
             leaves.append(results[position])
     parameters = ", ".join(f"a{position}" for position in range(arguments))
-    text = f"def call({parameters}):\n    r = jitted({parameters})\n{''.join(lines)}    return "
-    text += _structured(structure, leaves, scope)
-    exec(text, scope)
+    whole = {
+        f"e{position}": (results[position], type.shape[0])
+        for position, type in enumerate(types)
+        if type.rank == 1 and plain[position] and type.dtype == np.float64
+    }
+    value = _structured(structure, leaves, scope, whole)
+    lines = [f"def call({parameters}):", f"    r = jitted({parameters})"]
+    for position in sorted({place for place, element in places if element is not None}):
+        result = results[position]
+        numbers = f"{result}.tolist()" if plain[position] else f"list({result})"
+        if f"e{position}[" in value:
+            lines.append(f"    e{position} = {numbers}")
+    exec("\n".join([*lines, f"    return {value}"]), scope)
     return scope["call"]  # type: ignore[no-any-return]
 
 
@@ -93,11 +101,25 @@ def _part(structure: Any, leaves: Sequence[Part]) -> Results:
     return Container(kind, tuple(children), tuple(structure.entries()) if kind is dict else ())
 
 
-def _structured(structure: Any, leaves: Sequence[str], scope: dict[str, Any]) -> str:
+_Whole = Mapping[str, tuple[str, Any]]
+"""Arrays of floats whose elements are leaves: what they are called, the result, and its length."""
+
+
+def _structured(
+    structure: Any, leaves: Sequence[str], scope: dict[str, Any], whole: _Whole
+) -> str:
     """Return the expression that builds ``structure``; recursion as deep as the user's nesting."""
     kind = structure.type
     if kind is None:
         return leaves[0] if structure.num_leaves else "None"
+    if len(leaves) >= LEAST:
+        name, _, _ = leaves[0].partition("[")
+        result, length = whole.get(name, ("", 0))
+        if length == len(leaves) and _run(leaves):
+            distribute = distributing(structure)
+            if distribute is not None:
+                scope[f"distribute_{name}"] = distribute
+                return f"distribute_{name}({result})"
     if kind is list and structure.num_nodes == 1 + len(leaves) and leaves:
         run = _run(leaves)
         if run:
@@ -105,7 +127,7 @@ def _structured(structure: Any, leaves: Sequence[str], scope: dict[str, Any]) ->
     parts = []
     start = 0
     for child in structure.children():
-        parts.append(_structured(child, leaves[start : start + child.num_leaves], scope))
+        parts.append(_structured(child, leaves[start : start + child.num_leaves], scope, whole))
         start += child.num_leaves
     if kind is tuple:
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"

@@ -13,6 +13,8 @@ from typing import Any
 
 from irgrad.runtime.front import TYPE_OFFSET, builtin
 
+LEAST = 16
+"""So many floats are worth machine code of their own."""
 _NUMBER = -1
 
 _TEXT = f"""\
@@ -121,13 +123,23 @@ def collecting(structure: Any) -> Callable[[Any], bytearray] | None:
     leaves that are no floats. None where the pytree has other containers, or this Python has no
     such interface.
     """
-    steps: list[int] = []
-    if sys.implementation.name != "cpython" or not _planned(structure, steps):
+    steps = planned(structure) if sys.implementation.name == "cpython" else None
+    if steps is None:
         return None
     plan = ", ".join(f"i64 {step}" for step in steps)
     constant = f"@steps = internal constant [{len(steps)} x i64] [{plan}]\n"
     text = constant + _TEXT.replace("BYTES", str(8 * structure.num_leaves))
     return builtin("collect", text)
+
+
+def planned(structure: Any) -> list[int] | None:
+    """Return the steps that take nested lists and tuples apart; None for other containers.
+
+    A negative step is a number; the others are twice the length of a container, one more if it is
+    a tuple.
+    """
+    steps: list[int] = []
+    return steps if _planned(structure, steps) else None
 
 
 def _planned(structure: Any, steps: list[int]) -> bool:

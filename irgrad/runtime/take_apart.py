@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 import optree
 
-from irgrad.runtime.collect import collecting
+from irgrad.runtime.collect import LEAST, collecting
 
 _Part = tuple[np.dtype, Sequence[int]] | int
 """An argument of the compiled function: a leaf, or the dtype and the leaves of an array."""
-_LEAST = 16
-"""So many floats are worth machine code of their own."""
 
 
 def taking_apart(
@@ -74,7 +72,7 @@ def taking_apart(
 
 def _part_of_floats(leaves: Sequence[Any], members: range, parts: Sequence[_Part]) -> int | None:
     """Return the number of the part that is all of these leaves, if they are many floats."""
-    if len(members) < _LEAST or any(type(leaves[member]) is not float for member in members):
+    if len(members) < LEAST or any(type(leaves[member]) is not float for member in members):
         return None
     for number, part in enumerate(parts):
         if not isinstance(part, int) and part[0] == np.float64 and list(part[1]) == list(members):
