@@ -170,6 +170,7 @@ def register_dataclasses(tree: Any) -> Any:
             stack.extend(getattr(value, field.name) for field in dataclasses.fields(kind))
         elif kind not in _registered and models.is_model(value):
             _registered.add(kind)
+            models.KINDS.add(kind)
             optree.register_pytree_node(
                 cast(Any, kind), models.take_apart, cast(Any, models.build), namespace=NAMESPACE
             )

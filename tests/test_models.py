@@ -101,3 +101,105 @@ def test_the_network_of_this_project():
     direct = loss(model)
     direct.backward()
     np.testing.assert_allclose(gradient.parameters(), [p.grad for p in model.parameters()])
+
+
+class Plain:
+    """A unit whose parameters are numbers."""
+
+    def __init__(self, w, b, size=2):
+        self.w, self.b, self.size = w, b, size
+
+    def parameters(self):
+        return [*self.w[: self.size], self.b]
+
+
+class PlainNet:
+    def __init__(self, units):
+        self.units = units
+
+    def parameters(self):
+        return [p for unit in self.units for p in unit.parameters()]
+
+
+def weighted(net):
+    terms = [
+        unit.w[0] * 2.0 + unit.w[1] * 3.0 + (k + 1.0) * unit.b for k, unit in enumerate(net.units)
+    ]
+    return sum(terms)
+
+
+def test_equal_numbers_are_parameters_of_their_own():
+    zero = 0.0
+    net = PlainNet([Plain([0.5, 0.5], zero), Plain([0.5, 0.25], zero)])
+    compiled = irgrad.compile(weighted, jit=False)
+    for _ in range(3):
+        value, gradient = compiled.value_and_grad(net)
+        assert value == weighted(net)
+        slopes = [(unit.w, unit.b) for unit in gradient.units]
+        assert slopes == [([2.0, 3.0], 1.0), ([2.0, 3.0], 2.0)]
+        assert gradient.units[0].size == 2
+        net.units[1].b += 0.5
+    assert compiled.stats.traces == 1
+
+
+def test_a_parameter_that_is_nowhere_in_the_model_is_refused():
+    class Hidden:
+        def __init__(self):
+            self.w = np.array([0.5, 0.25])
+
+        def parameters(self):
+            return [float(number) for number in self.w]
+
+    with pytest.raises(irgrad.errors.ArgumentError, match="parameter 0 of a Hidden"):
+        irgrad.compile(lambda m: m.w[0] * 2.0, jit=False).grad(Hidden())
+
+
+def test_what_differs_in_a_model_is_noticed_after_many_calls():
+    model = Net([2, 3, 1], random.Random(0))
+    compiled = irgrad.compile(loss, jit=False)
+
+    def check(traces):
+        values = [irgrad.Value(number) for number in numbers(model)]
+        fresh = iter(values)
+        twin = Net([2, len(model.layers[0]), 1], random.Random(0))
+        for layer, others in zip(twin.layers, model.layers, strict=True):
+            for unit, other in zip(layer, others, strict=True):
+                unit.w = [next(fresh) for _ in unit.w]
+                unit.b = next(fresh)
+                unit.nonlinear = other.nonlinear
+        root = loss(twin)
+        root.backward()
+        for _ in range(3):
+            value, gradient = compiled.value_and_grad(model)
+            assert math.isclose(value, root.data)
+            np.testing.assert_allclose(numbers(gradient), [v.grad for v in values], rtol=1e-12)
+            assert type(gradient.layers[0][0]) is Unit
+        assert compiled.stats.traces == traces
+
+    check(1)
+    model.layers[0][1].w[0].data = 0.75
+    check(1)
+    model.layers[0][2].w[1] = Scalar(-0.5)
+    check(1)
+    model.layers[1][0].nonlinear = True
+    check(2)
+    model.layers[0].append(Unit(2, True, random.Random(5)))
+    model.layers[1][0].w.append(Scalar(0.3))
+    check(3)
+
+
+def test_a_parameter_in_two_places_has_one_derivative():
+    model = Net([2, 2, 1], random.Random(3))
+    compiled = irgrad.compile(loss, jit=False)
+    compiled.grad(model)
+    compiled.grad(model)
+    model.layers[0][1].b = model.layers[0][0].b
+    model.parameters = lambda: list(dict.fromkeys(Net.parameters(model)))
+    gradient = compiled.grad(model)
+    shared = gradient.layers[0][0].b
+    assert gradient.layers[0][1].b == shared
+    step = 1e-6
+    model.layers[0][0].b.data += step
+    above = compiled(model)
+    model.layers[0][0].b.data -= 2 * step
+    assert shared == pytest.approx((above - compiled(model)) / (2 * step), rel=1e-6)

@@ -17,6 +17,7 @@ from irgrad.ir.types import ArrayType
 from irgrad.runtime.collect import LEAST
 from irgrad.runtime.distribute import distributing
 from irgrad.runtime.front import Container, Part, Results
+from irgrad.runtime.objects import building
 
 
 def assembled(
@@ -137,12 +138,15 @@ def _structured(
         entries = zip(structure.entries(), parts, strict=True)
         return "{" + ", ".join(f"{key!r}: {part}" for key, part in entries) + "}"
     name = f"build_{len(scope)}"
-    scope[name] = _builder(structure)
-    return f"{name}([{', '.join(leaves)}])"
+    scope[name] = building(structure) or _builder(structure)
+    run = _run(leaves)
+    return f"{name}({run})" if run else f"{name}([{', '.join(leaves)}])"
 
 
 def _run(leaves: Sequence[str]) -> str:
     """Return elements of one list that follow each other as a slice of it, else nothing."""
+    if not leaves:
+        return ""
     whole, _, number = leaves[0].removesuffix("]").partition("[")
     if not whole.startswith("e") or not number.isdecimal():
         return ""

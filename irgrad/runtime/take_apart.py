@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import optree
 
+from irgrad.models import KINDS
 from irgrad.runtime.collect import LEAST, collecting
+from irgrad.runtime.objects import reading
 
 _Part = tuple[np.dtype, Sequence[int]] | int
 """An argument of the compiled function: a leaf, or the dtype and the leaves of an array."""
@@ -42,7 +44,7 @@ def taking_apart(
     places: dict[int, int] = {}  # of leaves among those that are looked at one by one
     results: dict[int, str] = {}
     first = 0
-    for name, child in zip(names, structure.children(), strict=True):
+    for name, child, argument in zip(names, structure.children(), arguments, strict=True):
         members = range(first, first + child.num_leaves)
         first = members.stop
         whole = _part_of_floats(leaves, members, parts)
@@ -52,7 +54,7 @@ def taking_apart(
             results[whole] = f"frombuffer(collect{whole}({name}))"
             continue
         places.update({member: len(kinds) + k for k, member in enumerate(members)})
-        found += _leaves(name, child, lines, scope, namespace)
+        found += _leaves(name, child, argument, lines, scope, namespace)
         kinds += map(type, leaves[members.start : members.stop])
     scope["kinds"] = kinds
     if kinds:
@@ -96,16 +98,20 @@ def _result(number: int, part: _Part, scope: dict[str, Any]) -> str:
 
 
 def _leaves(
-    name: str, structure: Any, lines: list[str], scope: dict[str, Any], namespace: str
+    name: str, structure: Any, value: Any, lines: list[str], scope: dict[str, Any], namespace: str
 ) -> list[str]:
     """Return the expressions of the leaves of ``name``, and add the lines that check containers.
 
-    Recursion as deep as the nesting.
+    ``value`` is what it is in the first call. Recursion as deep as the nesting.
     """
     kind = structure.type
     if kind is None and structure.num_leaves:
         return [name]
     number = len(lines)
+    if kind in KINDS:
+        numbers = reading(value, name, lines, scope)
+        if numbers is not None:
+            return [f"*{numbers}"]
     if kind not in (tuple, list, dict):
         scope["flatten"] = optree.tree_flatten
         scope[f"structure{number}"] = structure
@@ -128,5 +134,5 @@ def _leaves(
             variable = f"{name}_{len(lines)}"
             lines.append(f"    {variable} = {inner}")
             inner = variable
-        leaves += _leaves(inner, child, lines, scope, namespace)
+        leaves += _leaves(inner, child, value[entry], lines, scope, namespace)
     return leaves
