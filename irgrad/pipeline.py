@@ -2,8 +2,9 @@
 
     fn -trace-> Graph -differentiate-> Graph -simplify-> Graph -schedule-> Program -emit-> text
 
-Each stage is a pure function from one frozen value to the next. A ``Compilation`` keeps them all:
-reports, tests and ``explain`` read only that.
+Each stage is a pure function from one frozen value to the next. Loops whose iterations don't wait
+for one another are operations on arrays (``vectorised``) from differentiation on. A ``Compilation``
+keeps all of it: reports, tests and ``explain`` read only that.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from irgrad.schedule.names import is_safe
 from irgrad.simplify import simplify
 from irgrad.simplify.lean import hoisted
 from irgrad.stages import Stages
+from irgrad.vectorise import vectorised
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ def differentiated(traced: Graph, wanted: Sequence[int], *, verified: bool = Tru
 
     Raises: DifferentiationError, InternalError.
     """
-    joint = value_and_gradient(hoisted(traced), wanted)
+    joint = value_and_gradient(hoisted(vectorised(traced)), wanted)
     if verified:
         verify(joint)
     return joint
@@ -79,7 +81,7 @@ def compile_graph(
     with stages.stage("simplify"):
         if joint is not None:
             joint = simplify(joint)
-        primal = simplify(traced)
+        primal = simplify(vectorised(traced))
         if verified:
             verify(primal)
             if joint is not None:

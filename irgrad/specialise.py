@@ -40,7 +40,6 @@ from irgrad.stages import Stages
 from irgrad.trace.elements import elements
 from irgrad.trace.origins import warn_here
 from irgrad.trace.trace import InputSpec, Traced, run_traced
-from irgrad.vectorise import vectorised
 
 SMALL = 16
 MANY = 600
@@ -250,7 +249,7 @@ def with_loops(traced: Traced) -> Traced:
     rolled = reroll(traced.graph, least=LONG, most=MANY)
     if rolled.loops:
         captured = (*traced.captured, *rolled.tables)
-        traced = replace(traced, graph=vectorised(rolled.graph), captured=captured)
+        traced = replace(traced, graph=rolled.graph, captured=captured)
     grouped = group(traced.graph, least=MANY)
     return replace(traced, graph=grouped.graph, captured=(*traced.captured, *grouped.tables))
 

@@ -344,3 +344,20 @@ def test_carries_that_begin_alike_and_are_read_besides() -> None:
     plain = function(x)
     assert np.array_equal(a, plain[1])
     assert np.array_equal(b, plain[2])
+
+
+def test_arrays_made_like_one_from_outside_belong_to_the_body_that_makes_them() -> None:
+    def function(x: Any) -> Any:
+        def body(i: Any, c: Any) -> Any:
+            made, twos = np.zeros_like(x), np.full_like(x, 2.0)
+            made[0], twos[1] = c[0], c[1] * x[0]
+            return 0.5 * c + made * twos
+
+        return np.sum(irgrad.fori_loop(0, 4, body, x))
+
+    x = np.array([0.5, -1.5, 2.0])
+    compiled = irgrad.compile(function, jit=False)
+    assert compiled(x) == pytest.approx(function(x), rel=1e-14)
+    step = 1e-6 * np.eye(3)
+    slopes = [(function(x + d) - function(x - d)) / 2e-6 for d in step]
+    np.testing.assert_allclose(compiled.grad(x), slopes, rtol=1e-7)

@@ -19,7 +19,7 @@ from irgrad.ops.registry import UFUNCS, spelling
 def _filled(x: Any, value: Any, dtype: Any, shape: Any) -> Any:
     target = np.dtype(dtype) if dtype is not None else dtype_of(x)
     sizes = shape_of(x) if shape is None else as_shape(shape)
-    scalar = x.lift(np.asarray(value).astype(target)[()])
+    scalar = x.lift_inside(np.asarray(value).astype(target)[()])
     return full(scalar, shape=sizes)
 
 
@@ -49,7 +49,7 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", sub
     sizes: Any = shape_of(a) if shape is None else as_shape(shape)
     if isinstance(fill_value, int | float | np.generic):
         fill_value = np.asarray(fill_value).astype(target)[()]
-    value = carrier.lift(fill_value)
+    value = carrier.lift_inside(fill_value)
     if dtype_of(value) != target:
         value = convert(value, dtype=target)
     return np.broadcast_to(value, sizes)

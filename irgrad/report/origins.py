@@ -10,8 +10,10 @@ from irgrad.errors import Location
 from irgrad.group.op import program_of
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Control
+from irgrad.ops.control import loop
 from irgrad.options import LONG
 from irgrad.reroll import ARRAY, effort
+from irgrad.vectorise import vectorised
 
 _SHOWN = 5
 _REPEATED = 8
@@ -42,7 +44,8 @@ def loops_found(graph: Graph, recorded: int) -> list[str]:
     is, with the reason.
     """
     looped: set[str] = set()
-    found = list(_loops(graph, 1, looped))
+    left = {id(node.params["body"]) for node in vectorised(graph).nodes if node.op is loop}
+    found = list(_loops(graph, 1, looped, left))
     found.extend(_grouped(graph))
     outside: dict[str, list[Node]] = {}
     for node in graph.nodes:
@@ -72,7 +75,8 @@ def _reason(graph: Graph, recorded: int) -> str:
     return "the iterations differ in their operations, or in how often inner loops run"
 
 
-def _loops(graph: Graph, depth: int, looped: set[str]) -> Iterator[str]:
+def _loops(graph: Graph, depth: int, looped: set[str], left: set[int] | None) -> Iterator[str]:
+    """Yield a line for each loop; ``left``, if given, are the bodies of those that stay loops."""
     for node in graph.nodes:
         bodies = [value for value in node.params.values() if isinstance(value, Graph)]
         if not isinstance(node.op.lowering, Control) or not bodies:
@@ -83,9 +87,11 @@ def _loops(graph: Graph, depth: int, looped: set[str]) -> Iterator[str]:
         looped.update(lines)
         size = sum(len(body.nodes) for body in bodies)
         where = f": {', '.join(lines)}" if lines else ""
-        yield f"{'  ' * depth}{node.op.name}{many}, {size} nodes{where}"
+        in_arrays = left is not None and node.op is loop and id(node.params["body"]) not in left
+        how = ", as operations on arrays" if in_arrays else ""
+        yield f"{'  ' * depth}{node.op.name}{many}, {size} nodes{where}{how}"
         for body in bodies:
-            yield from _loops(body, depth + 1, looped)
+            yield from _loops(body, depth + 1, looped, None)
 
 
 def _grouped(graph: Graph) -> Iterator[str]:

@@ -57,13 +57,12 @@ def reroll(
     *,
     least: int = 0,
     most: int | None = None,
-    accepts: Callable[[Graph], bool] = lambda graph: True,
 ) -> Rerolled:
     """Return ``graph`` with repeated stretches made loops, if its ``effort`` is ``least`` or more.
 
     The same operations on the same values, in the same order. A graph that would still have more
-    than ``most`` statements, and more than a fraction of its nodes, stays as it is; so does one
-    whose loops ``accepts`` refuses. Linear in nodes.
+    than ``most`` statements, and more than a fraction of its nodes, stays as it is.
+    Linear in nodes.
     """
     if len(graph.nodes) < least and effort(graph) < least:
         return Rerolled(graph)
@@ -72,11 +71,9 @@ def reroll(
     for records in (*sized, plain):
         for mended in (take_back, _as_found):
             try:
-                rolled = _rolled(graph, records, _best(records, mended), most)
+                return _rolled(graph, records, _best(records, mended), most)
             except (UnresolvedError, ShapeError):  # sizes vary, or a first iteration starts apart
                 continue
-            if not rolled.loops or accepts(rolled.graph):
-                return rolled
     return Rerolled(graph, (), len(plain.nodes), len(plain.nodes))
 
 

@@ -13,7 +13,7 @@ from types import CodeType, FrameType, TracebackType
 
 import numpy as np
 
-from irgrad.errors import Location
+from irgrad.errors import IrgradError, Location
 from irgrad.ir.origin import Origin
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
@@ -161,6 +161,13 @@ def location_of(traceback: TracebackType | None) -> Location | None:
             sites.append((code, traceback.tb_lasti))
         traceback = traceback.tb_next
     return Origin(tuple(sites[::-1])).location()
+
+
+def located(error: IrgradError, location: Location | None) -> IrgradError:
+    """Return the error with the user's line, where it has none yet."""
+    if error.location is None:
+        error.location = location
+    return error
 
 
 def is_subscript(frame: FrameType) -> bool:

@@ -15,9 +15,9 @@ from irgrad.ir.graph import Graph, Node
 from irgrad.ir.types import ArrayType
 from irgrad.options import MAX_NODES
 from irgrad.trace.operands import as_node
-from irgrad.trace.origins import forget_frames, location_of
+from irgrad.trace.origins import forget_frames, located, location_of
 from irgrad.trace.size_limit import SizeCheck
-from irgrad.trace.tracer import PythonType, Trace, Tracer, located
+from irgrad.trace.tracer import PythonType, Trace, Tracer
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from irgrad.errors import (
     ConcreteValueError,
     EscapedTracerError,
     IrgradError,
-    Location,
     MutationError,
     UnsupportedCallError,
 )
@@ -30,7 +29,7 @@ from irgrad.trace.captures import Captures
 from irgrad.trace.constants import number_of_sizes
 from irgrad.trace.in_place import InPlaceOperators
 from irgrad.trace.operands import WEAK_KINDS, WEAK_OPERATORS, as_node, dtype_or_weak, readied
-from irgrad.trace.origins import is_subscript, location_here, origin_here, scipy_call
+from irgrad.trace.origins import is_subscript, located, location_here, origin_here, scipy_call
 from irgrad.trace.plans import Plans
 from irgrad.trace.size_limit import CHECKED, SizeCheck
 from irgrad.trace.sizes import TracedSize
@@ -132,19 +131,19 @@ def innermost(trace: Trace, operands: tuple[Any, ...], params: Mapping[str, Any]
     return trace
 
 
+def _within(trace: Trace) -> Trace:
+    """Return the innermost of the bodies that are being traced inside a trace."""
+    while trace.inner is not None:
+        trace = trace.inner
+    return trace
+
+
 def _symbols(value: Any) -> Iterator[str]:
     if isinstance(value, tuple):
         for part in value:
             yield from _symbols(part)
     elif isinstance(value, dims.Size):
         yield from dims.symbols(value)
-
-
-def located(error: IrgradError, location: Location | None) -> IrgradError:
-    """Return the error with the user's line, where it has none yet."""
-    if error.location is None:
-        error.location = location
-    return error
 
 
 class Tracer(InPlaceOperators):
@@ -332,6 +331,10 @@ class Tracer(InPlaceOperators):
         """Return an array or a number of the user's as a tracer of the same trace."""
         return Tracer(self.tape, as_node(self.tape, value))
 
+    def lift_inside(self, value: Any) -> Tracer:
+        """Return it as a tracer of the body that is being traced, which may write into it."""
+        return Tracer(_within(self.tape), as_node(_within(self.tape), value))
+
     def assign(self, value: Any) -> None:
         """Replace all elements in place: ``a[...] = value``."""
         self[...] = value
@@ -490,9 +493,7 @@ class Tracer(InPlaceOperators):
         return [row.tolist() for row in self] if self.ndim else self.item()
 
     def __deepcopy__(self, memo: Any) -> Tracer:
-        trace = self.tape
-        while trace.inner is not None:
-            trace = trace.inner  # the body of a loop may write into its own copy
+        trace = _within(self.tape)  # the body of a loop may write into its own copy
         return Tracer(trace, as_node(trace, self), self.weak)
 
     def __repr__(self) -> str:

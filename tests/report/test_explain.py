@@ -42,6 +42,24 @@ def test_explain_leads_from_loops_to_the_users_lines() -> None:
     assert f"({line_in(stencil, 4)})" in text
 
 
+def test_explain_says_which_loops_became_operations_on_arrays() -> None:
+    def function(x):
+        total = 0.0
+        for i in range(60):
+            total = total + np.sin(x[i]) * x[59 - i] * 2.0
+        y = total
+        for _ in range(60):
+            y = np.sin(y) * 0.5 + total
+        return y
+
+    f = irgrad.compile(function, jit=False)
+    f(np.linspace(0.0, 1.0, 60))
+    text = f.explain()
+    assert f"{line_in(function, 3)}, as operations on arrays" in text
+    (waiting,) = (line for line in text.splitlines() if line.endswith(line_in(function, 6)))
+    assert "loop of" in waiting
+
+
 def test_explain_says_what_stands_beside_a_loop() -> None:
     def function(u):
         for step in range(60):

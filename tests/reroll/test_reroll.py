@@ -443,13 +443,6 @@ def test_sizes_that_the_trace_found_equal_are_equal_in_the_loop() -> None:
     assert "n != 20" in compiled.source
 
 
-def test_loops_that_are_refused_are_not_made() -> None:
-    graph = traced(stencil, np.linspace(0.0, 1.0, 9))
-    refused = reroll(graph, accepts=lambda made: False)
-    assert refused.graph is graph
-    assert refused.loops == 0
-
-
 def test_slices_of_any_symbolic_size_are_compiled() -> None:
     def solve(a: Any, b: Any) -> Any:
         n = len(b)
