@@ -30,17 +30,18 @@ from irgrad.ops.affine import Steps, affine, affine_set
 from irgrad.ops.contract import contract
 from irgrad.ops.control import loop
 from irgrad.ops.create import full, input_, iota, item, size
-from irgrad.ops.elementwise import add, maximum, minimum, multiply, subtract
+from irgrad.ops.elementwise import add, multiply, subtract
 from irgrad.ops.fixed import symbols_of
-from irgrad.ops.reduce import max_, min_, sum_
+from irgrad.ops.reduce import sum_
 from irgrad.ops.shape import broadcast, reshape, transpose
 from irgrad.ops.views import strided, strided_set
 from irgrad.trace.tracer import Trace
 
-FOLDS: dict[Op, Op] = {add: sum_, subtract: sum_, maximum: max_, minimum: min_}
-"""What carries may be combined with, and the reductions of what they are combined with."""
+ADDING = (add, subtract)
+"""What may be done to a carry. Not its maximum: where several are largest, a chain of maxima shares
+the derivative out in another way than the maximum of all."""
 
-MAPPED: set[Op] = {affine, broadcast, contract, full, max_, min_, reshape, strided, sum_, transpose}
+MAPPED: set[Op] = {affine, broadcast, contract, full, reshape, strided, sum_, transpose}
 """What may differ between iterations, besides elementwise operations."""
 
 
@@ -274,7 +275,7 @@ class Iterations:
         return made
 
     def _fold(self, number: int) -> tuple[list[tuple[Op, Node]], set[Node]]:
-        """Return what is combined with a carry, and the nodes that do it."""
+        """Return what is added to a carry, or subtracted, and the nodes that do it."""
         carry, node = self.carries[number], self.body.outputs[number]
         depends = {carry}
         for x in self.body.nodes:
@@ -284,10 +285,9 @@ class Iterations:
         chain: set[Node] = set()
         while node is not carry:
             at = [place for place, x in enumerate(node.inputs) if x in depends]
-            fold = FOLDS.get(node.op)
-            if fold is None or len(at) != 1 or self.uses[node] > 1:
+            if node.op not in ADDING or len(at) != 1 or self.uses[node] > 1:
                 raise _Waits
-            if (node.op is subtract and at == [1]) or (terms and FOLDS[terms[-1][0]] is not fold):
+            if node.op is subtract and at == [1]:
                 raise _Waits
             terms.append((node.op, node.inputs[1 - at[0]]))
             chain.add(node)
@@ -300,24 +300,22 @@ class Iterations:
         total = self.became[carry]
         for op, term in terms:
             self.trace.origin = term.origin
-            folded = self._reduced(FOLDS[op], term)
+            folded = self._summed(term)
             if folded.type != total.type:
                 raise _Waits
             total = self.trace.record(op, (total, folded), {})
         return total
 
-    def _reduced(self, fold: Op, term: Node) -> Node:
-        """Return the sum of a term over the iterations, or the largest, or the smallest."""
+    def _summed(self, term: Node) -> Node:
+        """Return the sum of a term over the iterations."""
         value = self._one(term)
         if term not in self.mapped:
-            if fold is not sum_:
-                return value
             value = self.batch.stretched(value, False)
-        elif fold is sum_ and self._is_product(term):
+        elif self._is_product(term):
             x, y = (self.became[operand] for operand in term.inputs)
             sides = {"left": "a", "right": "a", "result": ""}
             return self.trace.record(contract, (x, y), sides)
-        return self.trace.record(fold, (value,), {"axes": (0,)})
+        return self.trace.record(sum_, (value,), {"axes": (0,)})
 
     def _is_product(self, term: Node) -> bool:
         """Tell whether the sum of a term is an inner product: of what is read, within a loop."""
