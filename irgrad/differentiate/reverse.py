@@ -14,6 +14,7 @@ import numpy as np
 from irgrad.differentiate.context import depending_on
 from irgrad.differentiate.control import ControlRules
 from irgrad.differentiate.cotangents import Cotangent
+from irgrad.differentiate.shifts import cancelling
 from irgrad.errors import DifferentiationError
 from irgrad.ir import dims
 from irgrad.ir.graph import Graph, Node, reachable
@@ -49,7 +50,7 @@ def pull_back(
     Raises: DifferentiationError where the path runs through an op without a derivative.
     """
     order = reachable(seeds)
-    active = depending_on(order, inputs)
+    active = depending_on(order, inputs) - cancelling(order, seeds).difference(inputs)
     pending = {node: Cotangent(seed, masked=masked) for node, seed in seeds.items()}
     for node, start in (totals or {}).items():
         known = pending.setdefault(node, Cotangent(masked=masked)).whole

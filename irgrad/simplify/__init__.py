@@ -11,10 +11,10 @@ from irgrad.simplify import (
     layout,
     marks,
     reductions,
-    shifts,
     systems,
 )
 from irgrad.simplify.rewrite import Bodies
+from irgrad.simplify.scales import scaled_before
 
 __all__ = [
     "arithmetic",
@@ -23,7 +23,6 @@ __all__ = [
     "layout",
     "marks",
     "reductions",
-    "shifts",
     "simplify",
     "systems",
 ]
@@ -36,5 +35,5 @@ def simplify(graph: Graph) -> Graph:
     """
     assumptions = dims.Assumptions(graph.hints, dict.fromkeys(graph.guards))
     with dims.assuming(assumptions):
-        simple = Bodies().settled(graph)
+        simple = scaled_before(Bodies().settled(graph))
     return replace(simple, guards=tuple(assumptions.guards))

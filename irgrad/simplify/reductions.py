@@ -9,6 +9,7 @@ where it was NaN, or NaN where there are no elements to sum.
 from __future__ import annotations
 
 from irgrad.ir import dims
+from irgrad.ir.dims import Shape
 from irgrad.ir.graph import Node
 from irgrad.ops.contract import contract
 from irgrad.ops.create import convert, full
@@ -149,17 +150,48 @@ def sum_of_constant_factor(build: Build, node: Node) -> Node | None:
         return None
     x, y = product.inputs
     candidates = ((x, y), (y, x)) if product.op is multiply else ((y, x),)
-    rank, axes = product.array_type.rank, node.params["axes"]
+    axes = node.params["axes"]
     for factor, rest in candidates:
-        own = factor.array_type.shape
-        extra = rank - len(own)
-        if not own or rest.type != product.type:
+        if not factor.array_type.shape or rest.type != product.type:
             continue
-        if all(axis < extra or own[axis - extra] == 1 for axis in axes):
-            kept = tuple(dim for i, dim in enumerate(own) if i + extra not in axes)
-            factor = build(reshape, factor, shape=kept)
+        if _is_constant_along(factor, product, axes):
+            factor = build(reshape, factor, shape=_without(factor, product, axes))
             return scaled(build, product.op, build(sum_, rest, axes=axes), factor)
     return None
+
+
+@rule(sum_, multiply)
+def sum_of_inner_constant_factor(build: Build, node: Node) -> Node | None:
+    """sum(x * (v / u)) -> sum(x * v) / u, sum(x * (u * v)) -> u * sum(x * v): u as above."""
+    product = node.inputs[0]
+    if not reassociates(node):
+        return None
+    for x, y in (product.inputs, product.inputs[::-1]):
+        if y.op not in (multiply, divide):
+            continue
+        first, second = y.inputs
+        pairs = ((first, second),) if y.op is divide else ((first, second), (second, first))
+        for v, u in pairs:
+            if not u.array_type.shape or not _is_constant_along(u, product, node.params["axes"]):
+                continue
+            inner = build(multiply, x, v)
+            if inner.type == product.type:
+                total = build(sum_, inner, **node.params)
+                kept = _without(u, product, node.params["axes"])
+                return scaled(build, y.op, total, build(reshape, u, shape=kept))
+    return None
+
+
+def _is_constant_along(factor: Node, product: Node, axes: tuple[int, ...]) -> bool:
+    """Tell whether a factor of a product is the same along some axes of it."""
+    own, extra = factor.array_type.shape, product.array_type.rank - factor.array_type.rank
+    return all(axis < extra or own[axis - extra] == 1 for axis in axes)
+
+
+def _without(factor: Node, product: Node, axes: tuple[int, ...]) -> Shape:
+    """Return the shape of a factor without the axes of the product along which it is the same."""
+    extra = product.array_type.rank - factor.array_type.rank
+    return tuple(dim for i, dim in enumerate(factor.array_type.shape) if i + extra not in axes)
 
 
 @rule(sum_, contract)
