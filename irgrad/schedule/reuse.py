@@ -110,9 +110,11 @@ def in_freed_memory(
 ) -> list[loops.Statement]:
     """Return the statements with large arrays in the memory of those read for the last time.
 
-    Also of one that is read for the last time element by element, just before the new one is set.
-    Views of such an array follow it. Arrays that grow keep theirs, and so do results.
+    Also of one that is read for the last time element by element, just before the new one is set,
+    and of scratch within a block. Views of such an array follow it. Arrays that grow keep theirs,
+    and so do results.
     """
+    statements = _in_blocks(statements)
     looks_at = arrays_behind(statements)
     lives = _lives(statements, looks_at)
     bound = {looks_at.get(name, name) for name in returned}
@@ -159,6 +161,35 @@ def in_freed_memory(
         if not moved and not (isinstance(statement, loops.Allocate) and statement.name in taken):
             result.append(statement)
     return result
+
+
+def _in_blocks(statements: Sequence[loops.Statement]) -> Sequence[loops.Statement]:
+    """Return the statements with the scratch of blocks in freed memory, block by block."""
+    if not any(isinstance(part, loops.Blocks) for part in statements):
+        return statements
+    outside = [part for part in statements if not isinstance(part, loops.Blocks)]
+    lives = _lives(statements, {})
+    viewed = set(arrays_behind(outside).values())
+    dropped: set[str] = set()
+    result: list[loops.Statement] = []
+    for place, part in enumerate(statements):
+        if isinstance(part, loops.Blocks):
+            own = [
+                array
+                for array in outside
+                if isinstance(array, loops.Allocate)
+                and array.scratch
+                and array.fill is None
+                and lives.get(array.name) == (place, place)
+                and array.name not in viewed
+            ]
+            lean = in_freed_memory([*own, *part.body], frozenset())
+            body = tuple(inner for inner in lean if not isinstance(inner, loops.Allocate))
+            kept = {inner.name for inner in lean if isinstance(inner, loops.Allocate)}
+            dropped.update(array.name for array in own if array.name not in kept)
+            part = replace(part, body=body)
+        result.append(part)
+    return [x for x in result if not (isinstance(x, loops.Allocate) and x.name in dropped)]
 
 
 def _replaces(

@@ -126,18 +126,31 @@ def _best(
 def _scratch(
     graph: Graph, units: Sequence[Unit], memory: Mapping[Node, Memory], nest: Nest
 ) -> tuple[float, float]:
-    """Return how many numbers of scratch one row needs, and those that a loop inside fills anew."""
+    """Return how many numbers of scratch one row needs, and those that a loop inside fills anew.
+
+    Those that are needed at a time: memory that is read for the last time is used again.
+    """
     around = paths([nest])
     outside = {id(unit): () for unit in units if id(unit) not in around}
     places = place_values(graph, units, memory, around | outside)
-    numbers = anew = 0.0
-    for node, place in places.items():
-        if place.blocked is None:
-            continue
-        own = _elements(graph, place.shape(node.array_type.shape)) / place.length
-        numbers += own
-        anew += own if len(place.path) > 1 else 0.0
-    return numbers, anew
+    last = {read.node: number for number, unit in enumerate(units) for read in unit.reads()}
+    sizes: dict[Node, float] = {}
+    now = most = anew = 0.0
+    for number, unit in enumerate(units):
+        done = [node for node in sizes if last.get(node, -1) == number]
+        turns = isinstance(unit, Kernel) and unit.fold is None
+        if turns:
+            now -= sum(sizes.pop(node) for node in done)
+        place = places.get(unit.node)
+        if place is not None and place.blocked is not None and unit.node not in sizes:
+            own = _elements(graph, place.shape(unit.node.array_type.shape)) / place.length
+            sizes[unit.node] = own
+            now += own
+            anew += own if len(place.path) > 1 else 0.0
+        most = max(most, now)
+        if not turns:
+            now -= sum(sizes.pop(node) for node in done)
+    return most, anew
 
 
 def _is_simple(unit: Unit) -> bool:

@@ -175,3 +175,18 @@ def test_a_long_chain_of_products_needs_three_arrays() -> None:
     value = value[: value.index("def value_and_grad")]
     assert value.count("np.empty((n, m))") <= 3
     np.testing.assert_allclose(compiled(x, w), function(x, w), rtol=1e-14)
+
+
+def test_scratch_of_a_block_is_taken_over_within_it() -> None:
+    def lean(*arrays: loops.Allocate, after: tuple[loops.Statement, ...] = ()) -> list[str]:
+        inside = (filled("a", "x"), filled("b", "a"), filled("y", "b"))
+        block = loops.Blocks("m", N, inside, size="rows", length=64)
+        return allocated(in_freed_memory([*arrays, block, *after], frozenset({"y"})))
+
+    def own(name: str, **options: Any) -> loops.Allocate:
+        return loops.Allocate(name, (N,), FLOAT, **{"scratch": True, **options})
+
+    assert lean(own("a"), own("b")) == ["a"]
+    assert lean(own("a"), own("b", scratch=False)) == ["a", "b"]
+    assert lean(own("a"), own("b", fill=0.0)) == ["a", "b"]
+    assert lean(own("a"), own("b"), after=(filled("y", "b"),)) == ["a", "b"]

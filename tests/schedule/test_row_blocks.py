@@ -153,6 +153,18 @@ def test_a_product_of_thin_factors_is_never_whole() -> None:
     assert not any(rows in shape and columns in shape for shape in shapes)
 
 
+def test_a_residual_is_weighed_in_its_own_memory_which_lets_blocks_be_longer() -> None:
+    arguments = values((400, 16), (300, 16), (400, 300), (400, 300))
+    compiled = irgrad.compile(matrix_factorisation.objective, argnums=(0, 1), jit=False)
+    function = compiled.lower(*arguments).program.functions[-1]
+    (block,) = in_blocks(function)
+    columns = compiled.graph.inputs[2].array_type.shape[1]
+    held = [s for s in function.body if isinstance(s, loops.Allocate) and s.shape[-1] == columns]
+    assert [s.shape for s in held] == [(block.length, columns)]
+    needed = block.length * (300 + 16)
+    assert needed <= row_blocks.WORKING_SET < 2 * needed or block.length == row_blocks.LONGEST
+
+
 def test_what_a_loop_in_a_block_fills_anew_stays_in_the_first_level_of_the_cache() -> None:
     """For each of n components: differences from its mean, then what a matrix makes of them."""
     arguments = gaussian_mixture.arguments(2_000)

@@ -57,6 +57,14 @@ def test_what_is_taken_whole_stays(use: loops.Statement) -> None:
     assert spread_out([made(16, WIDTH), use]) == [made(16, WIDTH), use]
 
 
+def test_another_name_is_no_other_layout() -> None:
+    wide, named = WIDTH + GAP // FLOAT.itemsize, loops.Rearrange("b", "a")
+    again = loops.Rearrange("c", "b")
+    assert spread_out([made(16, WIDTH), named, again]) == [made(16, wide), named, again]
+    whole = [made(16, WIDTH), named, again, loops.Copy("d", "c")]
+    assert spread_out(whole) == whole
+
+
 def test_functions_compute_the_same() -> None:
     def loss(w: Any, v: Any, x: Any) -> Any:
         return np.sum(np.maximum(np.maximum(x @ w, 0.0) @ v, 0.0) ** 2)
