@@ -335,6 +335,8 @@ class Iterations:
 
     def _map(self, node: Node) -> None:
         """Record what a node computes, for all iterations at once where they differ."""
+        if isinstance(node.type, tuple):
+            raise _Waits
         operands = [self._one(x) for x in node.inputs]
         flags = [x in self.mapped for x in node.inputs]
         varies = self.index in symbols_of(node)

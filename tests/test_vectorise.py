@@ -176,6 +176,15 @@ def test_random_nests_and_programs_compute_the_same(seed: int) -> None:
             np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-10)
 
 
+def test_branches_in_a_body_stay_in_a_loop() -> None:
+    def step(total: Any, x: Any) -> Any:
+        return total + irgrad.cond(x > 0.0, np.sin, lambda x: x * x, x), None
+
+    compiled = irgrad.compile(lambda x: irgrad.scan(step, 0.0, x)[0], shapes="static", jit=False)
+    expected = np.where(X > 0.0, np.cos(X), 2.0 * X)
+    np.testing.assert_allclose(compiled.grad(X), expected, rtol=1e-12)
+
+
 def test_bodies_that_compute_with_arrays_stay_loops() -> None:
     def function(a: Any) -> Any:
         total = 0.0
