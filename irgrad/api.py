@@ -83,11 +83,12 @@ class CompiledFunction:
         self._shapes = shapes
         self._table: dict[Any, list[Specialisation]] = {}
         self._seen: dict[Any, list[tuple[tuple[int, ...], ...]]] = {}
-        self._values = Shortcuts("value", self.__call__.__doc__, self._value, lambda call: None)
-        self._gradients = Shortcuts(
-            "value_and_grad", self.value_and_grad.__doc__, self._gradient, self._without_a_method
-        )
         self._writer = Writer()
+        self._values = Shortcuts("value", self.__call__.__doc__, self._value)
+        self._gradients = Shortcuts(
+            "value_and_grad", self.value_and_grad.__doc__, self._gradient,
+            self._without_a_method, None if self._signature.takes("out") else self._writer.known,
+        )  # fmt: skip
         self._takers: dict[Any, Callable[..., list[Any]]] = {}
         self._latest: Specialisation | None = None
         self._counted: list[Executable] = []
@@ -134,8 +135,7 @@ class CompiledFunction:
         if "out" in kwargs and not self._signature.takes("out"):
             rest = dict(kwargs)
             out = rest.pop("out")
-            known = None if rest else self._writer.known(args, out)
-            return self._written(args, rest, out) if known is None else known
+            return self._written(args, rest, out)
         if is_traced((args, kwargs)):
             argnums = self._argnums[0] if self._one else self._argnums
             return inline_value_and_grad(self._function, argnums, args, kwargs)

@@ -58,13 +58,13 @@ class Writer:
     def __init__(self) -> None:
         self._known: dict[Any, Callable[..., Any]] = {}
 
-    def known(self, args: tuple[Any, ...], out: Any) -> tuple[Any, Any] | None:
-        """Return value and gradient of a call like one before; None where it is none."""
-        quick = self._known.get((tuple(map(type, args)), type(out)))
-        if quick is None:
+    def known(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any] | None:
+        """Return value and gradient of a call with ``out=`` like one before; else None."""
+        if len(kwargs) != 1:
             return None
         try:
-            return quick(args, out), out
+            out = kwargs["out"]
+            return self._known[type(out), *map(type, args)](args, out), out
         except REFUSALS:
             return None  # the slow way says what is wrong, if anything is
 
@@ -119,21 +119,53 @@ class Writer:
         kind = chosen.graph(True).outputs[0].array_type.dtype.type
         run = explaining(run, chosen.graph(True))
         places = [place for place, value in enumerate(args) if type(value) is np.ndarray]
-
-        def quick(args: tuple[Any, ...], out: Any) -> Any:
-            arrays = (out,) if type(out) is np.ndarray else tuple(out)
-            others = [args[place] for place in places]
-            for array in arrays:
-                if not _is_apart(array, others):
-                    raise ValueError("an array is given twice")
-                others.append(array)
-            return kind(run(*args, *arrays))
-
-        self._known[tuple(map(type, args)), type(out)] = quick
+        self._known[type(out), *map(type, args)] = _quick(run, kind, places, type(out))
 
     def clear(self) -> None:
         """Look everything up again."""
         self._known.clear()
+
+
+def _quick(
+    run: Callable[..., Any], kind: Callable[[Any], Any], places: Sequence[int], form: type
+) -> Callable[[tuple[Any, ...], Any], Any]:
+    """Return what runs ``run`` on arguments, arrays at ``places``, and ``out`` of a ``form``.
+
+    It raises ValueError where ``out`` isn't made of arrays apart from the others. Those that own
+    what they hold share nothing: most are such, and asking NumPy takes longer than the rest.
+    """
+    ndarray, single = np.ndarray, form is np.ndarray
+
+    def quick(args: tuple[Any, ...], out: Any) -> Any:
+        arrays = (out,) if single else out
+        owned = True
+        for array in arrays:
+            if type(array) is not ndarray:
+                raise ValueError("no array")
+            if not array.flags.owndata:
+                owned = False
+        for place in places:
+            other = args[place]
+            if not other.flags.owndata:
+                owned = False
+            for array in arrays:
+                if array is other:
+                    raise ValueError("an argument")
+        if not single and len(set(map(id, arrays))) < len(arrays):
+            raise ValueError("an array is given twice")
+        if not owned and _overlap(arrays, [args[place] for place in places]):
+            raise ValueError("arrays share memory")
+        return kind(run(*args, *arrays))
+
+    return quick
+
+
+def _overlap(arrays: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
+    return any(
+        np.may_share_memory(array, other)
+        for number, array in enumerate(arrays)
+        for other in (*others, *arrays[:number])
+    )
 
 
 def _ready(chosen: Specialisation) -> Executable | None:
@@ -182,22 +214,6 @@ def _check(buffer: Any, where: str, dtype: np.dtype, shape: tuple[int, ...]) -> 
     else:
         return
     raise ArgumentError(f"{where} {problem}", remedy=f"give {_NEEDED}: np.empty_like(x) is one")
-
-
-def _is_apart(array: Any, others: Sequence[np.ndarray]) -> bool:
-    """Tell whether an array is one and shares no memory with others.
-
-    Two that own what they hold share nothing: most are such, and asking NumPy takes longer.
-    """
-    if type(array) is not np.ndarray:
-        return False
-    owns = array.flags.owndata
-    for other in others:
-        if array is other:
-            return False
-        if not (owns and other.flags.owndata) and np.may_share_memory(array, other):
-            return False
-    return True
 
 
 def _check_apart(

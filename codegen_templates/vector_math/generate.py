@@ -121,7 +121,7 @@ def cos_tail(z: Any) -> Any:
 
 
 POLYNOMIALS = [
-    Polynomial("exp exp_half gauss_tail", "(exp(r) - 1 - r) / r**2", exp_tail, 0.5,
+    Polynomial("exp exp_half exp_moderate gauss_tail", "(exp(r) - 1 - r) / r**2", exp_tail, 0.5,
                -HALF_LN2, HALF_LN2 * mp.mpf("1.001"), 9, at_least("1e-3", 2)),
     Polynomial("expm1", "(exp(r) - 1 - r) / r**2", exp_tail, 0.5,
                -HALF_LN2, HALF_LN2 * mp.mpf("1.001"), 10, at_least("1e-3")),

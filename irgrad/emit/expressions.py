@@ -19,6 +19,8 @@ from irgrad.ir.dims import Dim
 from irgrad.ir.op import PLACES
 
 _ARITHMETIC = ("x + y", "x - y", "x * y")
+_DOUBLE = np.dtype(np.float64)
+_NARROW = (np.dtype(np.float32), np.dtype(np.complex64))
 
 
 def size_text(dim: Dim) -> str:
@@ -89,7 +91,7 @@ class Printer:
             if kernel is not None:
                 template = f"{kernel.function}({', '.join(PLACES[: len(operands)])})"
         self.used.update(dict.fromkeys(library.called(template)))
-        tree = substituted(template, operands)
+        tree = substituted(template, operands, expression.dtype)
         if expression.dtype.kind in "iu" and expression.dtype != np.int64:
             # numba computes small and unsigned integers in 64 bits; NumPy wraps around.
             return ast.Call(_parsed(f"np.{expression.dtype.name}"), [tree], [])
@@ -130,18 +132,20 @@ def _size_tree(size: loops.SizeValue) -> ast.expr:
 
 
 @cache
-def _template(template: str) -> ast.expr:
-    return ast.parse(template, mode="eval").body
+def _template(template: str, dtype: np.dtype) -> ast.expr:
+    return _Choices(dtype).visit(_parsed(template))  # type: ignore[no-any-return]
 
 
 def _parsed(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
-def substituted(template: str, operands: list[ast.expr]) -> ast.expr:
-    """Return a template with its places taken by ``operands``."""
+def substituted(
+    template: str, operands: list[ast.expr], dtype: np.dtype = _DOUBLE
+) -> ast.expr:
+    """Return a template of a ``dtype`` with its places taken by ``operands``."""
     places = _Places(dict(zip(PLACES, operands, strict=False)))
-    tree: ast.expr = places.visit(_copied(_template(template)))
+    tree: ast.expr = places.visit(_copied(_template(template, dtype)))
     return tree
 
 
@@ -157,6 +161,21 @@ def _copied(tree: ast.expr) -> ast.expr:
         for name, value in ast.iter_fields(tree)
     }
     return type(tree)(**fields)
+
+
+class _Choices(ast.NodeTransformer):
+    """Gives numbers that an expression chooses a dtype of less precision than Python's."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self._dtype = dtype
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        return ast.IfExp(node.test, self._choice(node.body), self._choice(node.orelse))
+
+    def _choice(self, tree: ast.expr) -> ast.expr:
+        if isinstance(tree, ast.Constant) and self._dtype in _NARROW:
+            return _parsed(literal(tree.value, self._dtype))
+        return self.visit(tree)  # type: ignore[no-any-return]
 
 
 class _Places(ast.NodeTransformer):

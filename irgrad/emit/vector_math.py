@@ -68,7 +68,8 @@ def _fill(name: str, ulp: float, *requires: str, helper: bool = False) -> Kernel
 KERNELS: tuple[Kernel, ...] = (
     _float64("exp", 1.0),
     _float64("log", 1.0),
-    _float64("tanh", 1.5, "exp"),
+    _helper("exp_moderate"),
+    _float64("tanh", 1.5, "exp_moderate"),
     _float64("logistic", 2.0, "exp"),
     _float64("log1p", 1.5),
     _helper("log1p_unit"),

@@ -298,7 +298,7 @@ def _masked_product(cotangent: Any, partial: Any) -> Any:
 masked_product: Op = elementwise(
     _masked_product,
     name="masked_product",
-    emit="x * y if x != 0.0 else x",
+    emit="x * y if x != 0.0 else 0.0",
     promote=lambda dtypes: tuple(np.multiply.resolve_dtypes((*dtypes, None))),
     pullback=lambda cotangent, out, masked, partial: (
         masked_product(

@@ -35,13 +35,15 @@ class Shortcuts:
         name: str,
         doc: str | None,
         look_up: Callable[[tuple[Any, ...], dict[str, Any]], Any],
-        changed: Callable[[Callable[..., Any]], None],
+        changed: Callable[[Callable[..., Any]], None] = lambda call: None,
+        named: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None = None,
     ) -> None:
-        """Have ``look_up`` answer where there is no shortcut."""
+        """Have ``look_up`` answer where there is no shortcut; ``named`` has those by keyword."""
         self._name = name
         self._doc = doc
         self._look_up = look_up
         self._changed = changed
+        self._named = named
         self._known: dict[tuple[type, ...], Callable[..., Any]] = {}
         self._next: tuple[tuple[type, ...], Made] | None = None
         self.call: Callable[..., Any] = self._choose
@@ -56,6 +58,10 @@ class Shortcuts:
             else:
                 if self._next is not None and self._next[0] == types:
                     self._move_in_front(*self._next)
+                return result
+        elif self._named is not None:
+            result = self._named(args, kwargs)
+            if result is not None:
                 return result
         return self._look_up(args, kwargs)
 

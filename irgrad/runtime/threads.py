@@ -12,6 +12,12 @@ from irgrad.errors import CompileWarning
 from irgrad.runtime.cache import warn_once
 
 _POOLS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
+_WAIT = {"GOMP_SPINCOUNT": "10000"}
+"""How OpenMP's threads are to wait for work: actively, but for a tenth of a millisecond only.
+
+Of itself GNU's library makes them wait for milliseconds, and other threads (of BLAS, of the user)
+wait for the processors meanwhile. Reference: GNU libgomp manual, "GOMP_SPINCOUNT".
+"""
 _KINDS = {"threadsafe": ("tbb", "omp"), "forksafe": ("tbb", "workqueue"), "safe": ("tbb",)}
 
 
@@ -43,15 +49,27 @@ def _layer() -> str:
         return str(numba.threading_layer())
     except ValueError:  # not at work yet
         wish = config.THREADING_LAYER
-    if wish in _POOLS:
-        return str(wish)
-    for name in _KINDS.get(wish, tuple(config.THREADING_LAYER_PRIORITY)):
-        try:
-            importlib.import_module(f"numba.np.ufunc.{_POOLS[name]}")
-        except ImportError:
-            continue
-        return str(name)
-    return "workqueue"
+    wishes = (wish,) if wish in _POOLS else _KINDS.get(wish, tuple(config.THREADING_LAYER_PRIORITY))
+    for name in wishes:
+        if _can_be_loaded(f"numba.np.ufunc.{_POOLS[name]}"):
+            return str(name)
+    return str(wish) if wish in _POOLS else "workqueue"
+
+
+def _can_be_loaded(layer: str) -> bool:
+    """Load a threading layer, and with it OpenMP's library, which reads how to wait only then."""
+    asked = {"OMP_WAIT_POLICY", *_WAIT} & set(os.environ)
+    if not asked:
+        os.environ.update(_WAIT)
+    try:
+        importlib.import_module(layer)
+    except ImportError:
+        return False
+    finally:
+        if not asked:
+            for name in _WAIT:
+                os.environ.pop(name, None)
+    return True
 
 
 class Forgetful(Protocol):

@@ -66,7 +66,9 @@ def share(
 ) -> list[loops.Statement]:
     """Return the statements with the outer loops that threads can share turned into ``Share``.
 
-    ``arguments`` are the shapes of the parameters of the ``function``.
+    ``arguments`` are the shapes of the parameters of the ``function``. Beside products of matrices
+    none is: BLAS has threads of its own, and those of either keep the processors busy for a while
+    after their work, waiting for more, when it is the other's turn.
     """
     allocated = {part.name: part for part in statements if isinstance(part, loops.Allocate)}
     views = [part for part in statements if isinstance(part, loops.Slice | loops.Rearrange)]
@@ -89,6 +91,8 @@ def share(
         f"part_of_{function}",
         *(names.fresh(wish) for wish in ("start", "end", "part", "parts")),
     )
+    if any(isinstance(part, loops.Call) and _is_product(part, ranks) for part in statements):
+        return list(statements)
     shared: list[loops.Statement] = []
     taken: set[str] = set()
     for place, part in enumerate(statements):
@@ -282,6 +286,16 @@ def _checks(parameters: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[
         for axis, size in enumerate(shapes.get(name, ())):
             if axis and isinstance(size, int):
                 yield loops.Check(f"{name}.shape[{axis}]", "!=", str(size))
+
+
+def _is_product(call: loops.Call, ranks: Mapping[str, int]) -> bool:
+    """Tell whether a call multiplies two matrices."""
+    if call.function != "np.dot":
+        return False
+    result = call.arguments[-1]
+    part = result if isinstance(result, loops.Part) else loops.Part(result)
+    single = sum(not isinstance(place, loops.AxisSlice) for place in part.leading)
+    return ranks.get(part.array, 0) - single == 2
 
 
 def _copies(total: loops.Total, parts: str) -> loops.Statement:

@@ -22,7 +22,7 @@ GAP = 128
 def spread_out(statements: Sequence[loops.Statement]) -> list[loops.Statement]:
     """Return the statements with a gap between the rows of such scratch; linear.
 
-    Arrays that a routine or a copy takes whole stay as they are.
+    Arrays that a routine, a copy, or another function takes whole stay as they are.
     """
     whole = set(_taken_whole(statements))
     for part in reversed(list(loops.every_statement(statements))):
@@ -64,8 +64,10 @@ def _taken_whole(statements: Sequence[loops.Statement]) -> Iterator[str]:
             yield from (part.target, part.source)
         elif isinstance(part, loops.Rearrange) and not _is_another_name(part):
             yield from (part.name, part.array)
-        elif isinstance(part, loops.Call | loops.Share):
-            yield from loops.words(part.arguments if isinstance(part, loops.Call) else part)
+        elif isinstance(part, loops.Call):
+            yield from loops.words(part.arguments)
+        elif isinstance(part, loops.Share):  # but for what is the other function's own
+            yield from loops.words(replace(part, body=()))
 
 
 __all__ = ["spread_out"]

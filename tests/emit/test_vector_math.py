@@ -404,11 +404,11 @@ def test_source_is_one_documented_function_that_calls_what_it_requires(function:
     assert source(function).startswith(f"def {function}(")
     called = {n.func.id for n in ast.walk(tree)
               if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # fmt: skip
-    assert called - {"abs", "float", "range"} == set(ENTRY[function].requires)
+    assert called - {"abs", "float", "max", "min", "range"} == set(ENTRY[function].requires)
 
 
 def test_closure_puts_what_is_called_first_in_a_fixed_order() -> None:
-    assert closure(["tanh"]) == ("exp", "tanh")
+    assert closure(["tanh"]) == ("exp_moderate", "tanh")
     assert closure(["softplus", "tanh"]) == closure(["tanh", "softplus", "exp"])
     for function in ALL:
         ordered = closure([function])

@@ -78,3 +78,25 @@ def test_a_second_process_finds_the_parallel_code(children: Any) -> None:
     children.run(PROGRAM, NUMBA_NUM_THREADS="2")
     output, _ = children.run(PROGRAM + "print(f.stats.compiles)", NUMBA_NUM_THREADS="2")
     assert output.split("\n")[:2] == ["True True", "0"]
+
+
+WAITING = """
+import os, numba
+from irgrad.runtime.threads import threads_are_safe
+threads_are_safe()
+print("GOMP_SPINCOUNT" in os.environ)
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "spins"),
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "77"}, "77")],
+)
+def test_threads_wait_a_short_time_unless_the_user_says(
+    children: Any, asked: dict[str, str], spins: str
+) -> None:
+    output, errors = children.run(WAITING, OMP_DISPLAY_ENV="verbose", **asked)
+    if "GOMP_SPINCOUNT" not in errors:
+        pytest.skip("numba has another OpenMP, or none")
+    assert f"GOMP_SPINCOUNT = '{spins}'" in errors
+    assert output.split() == [str(bool(asked))]  # what else reads the environment finds no trace

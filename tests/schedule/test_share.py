@@ -119,6 +119,12 @@ def test_a_recurrence_is_not_shared() -> None:
     assert not tasks(irgrad.compile(walk, parallel=True), numbers(400))
 
 
+def test_nothing_is_shared_beside_products_of_matrices() -> None:
+    A = numbers(40, 40)
+    assert tasks(irgrad.compile(lambda A: np.sum(np.tanh(A @ A[0])), parallel=True), A)
+    assert not tasks(irgrad.compile(lambda A: np.sum(np.tanh(A.T @ A)), parallel=True), A)
+
+
 def test_what_waits_for_memory_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "LEAST_STATEMENT", 8)
     x = numbers(50)

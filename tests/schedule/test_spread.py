@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,14 @@ def test_rows_a_period_apart_get_a_gap() -> None:
 )
 def test_others_stay(array: loops.Allocate) -> None:
     assert spread_out([array, READ]) == [array, READ]
+
+
+def test_the_scratch_of_a_part_gets_a_gap_but_not_what_it_is_given() -> None:
+    wide = WIDTH + GAP // FLOAT.itemsize
+    own = loops.Share("i", 3, (made(16, WIDTH), READ))
+    assert spread_out([own]) == [replace(own, body=(made(16, wide), READ))]
+    given = loops.Share("i", 3, (READ,), parameters=("a",))
+    assert spread_out([made(16, WIDTH), given]) == [made(16, WIDTH), given]
 
 
 @pytest.mark.parametrize(
