@@ -38,6 +38,7 @@ from irgrad.specialise import (
     VALUE,
     Specialisation,
     begun,
+    layouts_of,
     prepared,
     specialise,
     warn_of_independence,
@@ -263,11 +264,10 @@ class CompiledFunction:
         if self._count(ready) and gradient and self._options.tier != "auto":
             self._warn_of_independence(chosen)
         made = self._assembled(chosen, call, gradient, ready.call)
-        # A Python float is a double whatever happens; arrays must be looked at.
-        if made.inner is ready.call and ready.unchecked is not None and all(
-            leaf.weak is float for leaf in call.leaves
-        ):
-            made = replace(made, inner=ready.unchecked)
+        if made.inner is ready.call and ready.unchecked is not None:
+            layouts = layouts_of(call.leaves)
+            if layouts is not None:
+                made = replace(made, inner=ready.unchecked, layouts=layouts)
         return made
 
     def _count(self, ready: Executable) -> bool:

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from irgrad.arguments import NAMESPACE, Call, Leaf, Signature, flatten
 from irgrad.differentiate.context import depending_on
 from irgrad.errors import ArgumentError, DifferentiationError, GradientWarning, IrgradError
@@ -35,6 +37,7 @@ from irgrad.runtime.call import (
 )
 from irgrad.runtime.draws import Draws
 from irgrad.runtime.estimate import announce
+from irgrad.runtime.front import Layout, layouts_are_known
 from irgrad.runtime.watch import Watched, watch
 from irgrad.stages import Stages
 from irgrad.trace.elements import elements
@@ -252,6 +255,23 @@ def with_loops(traced: Traced) -> Traced:
         traced = replace(traced, graph=rolled.graph, captured=captured)
     grouped = group(traced.graph, least=MANY)
     return replace(traced, graph=grouped.graph, captured=(*traced.captured, *grouped.tables))
+
+
+def layouts_of(leaves: Sequence[Leaf]) -> tuple[Layout | None, ...] | None:
+    """Return what arguments must be for compiled code to take them as they are, with no other look.
+
+    A Python float is a double whatever happens (None); arrays must be looked at. None altogether
+    where there are other arguments, or no knowing how arrays are laid out in memory.
+    """
+    found: list[Layout | None] = []
+    for leaf in leaves:
+        if leaf.weak is float:
+            found.append(None)
+        elif leaf.weak is None and leaf.shape and leaf.members is None and layouts_are_known():
+            found.append(Layout(np.dtype(leaf.dtype.type), len(leaf.shape)))
+        else:
+            return None
+    return tuple(found)
 
 
 def wanted_leaves(call: Call, argnums: tuple[int, ...]) -> tuple[int, ...]:

@@ -185,3 +185,20 @@ def test_a_second_process_compiles_nothing(tmp_path: Any) -> None:
 def test_the_source_needs_a_call_first() -> None:
     with pytest.raises(ArgumentError, match="lower"):
         irgrad.compile(logistic).source  # noqa: B018
+
+
+def test_arrays_unlike_those_of_the_last_calls_are_never_taken_for_them() -> None:
+    compiled = irgrad.compile(lambda x: np.sum(np.sin(x) * x))
+    plain = irgrad.compile(lambda x: np.sum(np.sin(x) * x), jit=False)
+    x = np.linspace(0.5, 2.0, 12)
+    readonly = x.copy()
+    readonly.flags.writeable = False
+    others = [
+        x[::2], x[::-1], x.reshape(3, 4), x.reshape(3, 4).T, x.astype(np.float32), x[:0], readonly,
+        x.astype(">f8"), 0.5, np.float64(0.5), np.array(0.5),
+    ]  # fmt: skip
+    for other in others:
+        for _ in range(3):  # the second call moves machine code in front
+            compiled.grad(x)
+        np.testing.assert_allclose(compiled.grad(other), plain.grad(other), rtol=1e-6)
+        assert np.shape(compiled.grad(other)) == np.shape(other)

@@ -104,6 +104,39 @@ class Container:
     keys: tuple[Any, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What an array is that compiled code takes as it is: contiguous, aligned and writeable too."""
+
+    dtype: np.dtype
+    rank: int
+
+
+# Where an array holds what it is: PyArrayObject_fields in NumPy's ndarraytypes.h.
+_RANK_OFFSET = object.__basicsize__ + _POINTER
+_DTYPE_OFFSET = object.__basicsize__ + 5 * _POINTER
+_FLAGS_OFFSET = object.__basicsize__ + 6 * _POINTER
+_FLAGS = 0x0001 | 0x0100 | 0x0400
+"""NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED | NPY_ARRAY_WRITEABLE"""
+
+
+@functools.cache
+def layouts_are_known() -> bool:
+    """Tell whether arrays hold what they are where it is looked for, by one that is known."""
+    if sys.implementation.name != "cpython":
+        return False
+    for array in (np.zeros((2, 3, 1)), np.zeros((2, 3), np.float32).T):
+        flags = ctypes.c_int.from_address(id(array) + _FLAGS_OFFSET).value
+        whole = flags & _FLAGS == _FLAGS
+        if (
+            ctypes.c_int.from_address(id(array) + _RANK_OFFSET).value != array.ndim
+            or ctypes.c_void_p.from_address(id(array) + _DTYPE_OFFSET).value != id(array.dtype)
+            or whole != array.flags.c_contiguous
+        ):
+            return False
+    return True
+
+
 Results = Container | Part | None
 """How results are put together from a tuple; None: as they come."""
 
@@ -116,17 +149,19 @@ def front(
     results: Results,
     others: Callable[..., Any],
     refused: Callable[..., Any],
+    layouts: Sequence[Layout | None] = (),
 ) -> Callable[..., Any] | None:
     """Return a function that runs ``run`` on arguments of exactly these ``types``.
 
     ``name`` and ``doc`` are what it is called, and its docstring. It calls ``others`` with
     arguments of other types and with keywords, and ``refused`` where ``run`` raises one of
-    ``REFUSALS``. None where this Python has no such interface.
+    ``REFUSALS``. ``layouts``, one for each argument if any, are what arrays among them must be
+    besides; with others it calls ``others`` too. None where this Python has no such interface.
     """
     if sys.implementation.name != "cpython":
         return None
     bound: list[Any] = [run, others, refused, REFUSALS, *types]
-    assembly = _Assembly(len(types), bound)
+    assembly = _Assembly(len(types), bound, layouts)
     code = _machine_code(assembly.function(results))
     text = f"{name}($self, /, *args, **kwargs)\n--\n\n{doc or ''}"
     return _function(name, text, code, _KEYWORDS, bound)
@@ -161,9 +196,12 @@ class _Definition(ctypes.Structure):
 class _Assembly:
     """Write the function of one form of call; ``bound`` gains the objects that it meets."""
 
-    def __init__(self, arguments: int, bound: list[Any]) -> None:
+    def __init__(
+        self, arguments: int, bound: list[Any], layouts: Sequence[Layout | None]
+    ) -> None:
         self._arguments = arguments
         self._bound = bound
+        self._layouts = layouts
         self._lines: list[str] = []
         self._count = 0
 
@@ -201,6 +239,19 @@ class _Assembly:
             type = self._load(argument, TYPE_OFFSET)
             wanted = self._object(4 + place)
             self._branch(f"icmp eq ptr {type}, {wanted}", otherwise="%others")
+        for place, layout in enumerate(self._layouts):
+            if layout is not None:
+                self._check_array(self._item("%arguments", place), layout)
+
+    def _check_array(self, array: str, layout: Layout) -> None:
+        rank = self._value(f"load i32, ptr {self._at(array, _RANK_OFFSET)}")
+        self._branch(f"icmp eq i32 {rank}, {layout.rank}", otherwise="%others")
+        dtype = self._object(self._bind(layout.dtype))
+        own = self._load(array, _DTYPE_OFFSET)
+        self._branch(f"icmp eq ptr {own}, {dtype}", otherwise="%others")
+        flags = self._value(f"load i32, ptr {self._at(array, _FLAGS_OFFSET)}")
+        set = self._value(f"and i32 {flags}, {_FLAGS}")
+        self._branch(f"icmp eq i32 {set}, {_FLAGS}", otherwise="%others")
 
     def _put_together(self, results: Container | Part, result: str) -> None:
         """Make the results; whatever is made is at once put into ``%made``, which owns it."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from irgrad.runtime.front import REFUSALS, Results, front
+from irgrad.runtime.front import REFUSALS, Layout, Results, front
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +14,13 @@ class Made:
     """A function of the user's arguments, or of flat ones, that gives the user's structure.
 
     ``inner`` gives results from which machine code can put ``results`` together; ``run`` does so in
-    Python.
+    Python. Where there are ``layouts``, ``inner`` takes nothing but arrays that are so.
     """
 
     run: Callable[..., Any]
     inner: Callable[..., Any]
     results: Results = None
+    layouts: tuple[Layout | None, ...] = ()
 
 
 class Shortcuts:
@@ -78,7 +79,9 @@ class Shortcuts:
     def _move_in_front(self, types: tuple[type, ...], made: Made) -> None:
         self._next = None
         others, refused = self._choose, self._refused
-        code = front(self._name, self._doc, types, made.inner, made.results, others, refused)
+        code = front(
+            self._name, self._doc, types, made.inner, made.results, others, refused, made.layouts
+        )
         if code is not None:
             self._set(code)
 

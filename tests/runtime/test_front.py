@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
-from irgrad.runtime.front import Container, Part, front
+from irgrad.runtime.front import Container, Layout, Part, front, layouts_are_known
 
 
 def others(*args, **kwargs):
@@ -178,3 +178,40 @@ def test_threads_may_call_it_at_once():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+READONLY = np.ones((2, 3))
+READONLY.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    ("array", "taken"),
+    [
+        (np.ones((2, 3)), True),
+        (np.ones((0, 7)), True),
+        (np.ones((4, 3))[1:], True),
+        (np.ones((3, 2)).T, False),
+        (np.ones((2, 6))[:, ::2], False),
+        (np.ones(6), False),
+        (np.ones((1, 2, 3)), False),
+        (np.ones((2, 3), np.float32), False),
+        (np.ones((2, 3), np.int64), False),
+        (np.ones((2, 3), ">f8"), False),
+        (READONLY, False),
+        (np.ones(49, np.int8)[1:].view(np.float64).reshape(2, 3), False),
+    ],
+)
+def test_arrays_are_taken_as_they_are_laid_out(array, taken):
+    layouts = (None, Layout(np.dtype(np.float64), 2))
+    call = front(
+        "named", "", (float, np.ndarray), lambda x, y: "run", None, others, refused, layouts
+    )
+    found = call(1.0, array)
+    assert (found == "run") == taken
+    if not taken:
+        assert found[0] == "others"
+        assert found[1][1] is array
+
+
+def test_arrays_of_this_numpy_are_laid_out_as_expected():
+    assert layouts_are_known()
