@@ -263,12 +263,7 @@ class CompiledFunction:
         ready = prepared(chosen, GRADIENT if gradient else VALUE)
         if self._count(ready) and gradient and self._options.tier != "auto":
             self._warn_of_independence(chosen)
-        made = self._assembled(chosen, call, gradient, ready.call)
-        if made.inner is ready.call and ready.unchecked is not None:
-            layouts = layouts_of(call.leaves)
-            if layouts is not None:
-                made = replace(made, inner=ready.unchecked, layouts=layouts)
-        return made
+        return self._assembled(chosen, call, gradient, ready.call, ready.unchecked)
 
     def _count(self, ready: Executable) -> bool:
         """Add what a compiled function has cost to the statistics; tell whether it is new."""
@@ -285,14 +280,25 @@ class CompiledFunction:
         warn_of_independence(chosen, getattr(self._function, "__name__", "the function"))
 
     def _assembled(
-        self, chosen: Specialisation, call: Call, gradient: bool, jitted: Callable[..., Any]
+        self,
+        chosen: Specialisation,
+        call: Call,
+        gradient: bool,
+        jitted: Callable[..., Any],
+        unchecked: Callable[..., Any] | None = None,
     ) -> Made:
         """Return a function of flat arguments made to give results in the user's structure."""
         graph = chosen.graph(gradient)
         types = [node.array_type for node in graph.outputs]
-        jitted = explaining(jitted, graph)
+        # Arrays from outside, whatever they have become, are looked at by ``jitted`` alone.
+        looked_at = unchecked is None or chosen.traced.captured
+        layouts = None if looked_at else layouts_of(call.leaves)
+        inner = jitted if unchecked is None or layouts is None else unchecked
+        jitted, inner = (explaining(each, graph) for each in (jitted, inner))
         if chosen.traced.captured or chosen.watched.variables or chosen.watched.contents:
-            jitted = watching(jitted, chosen.watched, chosen.traced.captured)
+            jitted, inner = (
+                watching(each, chosen.watched, chosen.traced.captured) for each in (jitted, inner)
+            )
         structure = chosen.traced.structure
         plain = [False] * len(types)
         places: list[tuple[int, int | None]] = [(place, None) for place in range(len(types))]
@@ -305,7 +311,7 @@ class CompiledFunction:
             places[first:] = [(first + place, element) for place, element in slopes.places]
         run = assembled(jitted, len(call.leaves), types, structure, plain, places)
         form = parts(types, structure, plain, places)
-        return Made(run, run if form is None else jitted, form)
+        return Made(run, run, form) if form is None else Made(run, inner, form, layouts or ())
 
     def forget(self) -> None:
         """Trace and compile anew at the next call."""

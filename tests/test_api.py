@@ -202,3 +202,20 @@ def test_arrays_unlike_those_of_the_last_calls_are_never_taken_for_them() -> Non
             compiled.grad(x)
         np.testing.assert_allclose(compiled.grad(other), plain.grad(other), rtol=1e-6)
         assert np.shape(compiled.grad(other)) == np.shape(other)
+
+
+def test_arrays_from_outside_are_looked_at_at_every_call() -> None:
+    captured = np.linspace(0.5, 2.0, 6)
+
+    def function(x: Any) -> Any:
+        return np.sum(np.sin(x) * captured)
+
+    compiled = irgrad.compile(function)
+    x = np.linspace(0.0, 1.0, 6)
+    for _ in range(4):
+        compiled.grad(x)
+    captured = np.linspace(0.0, 1.0, 12)[::2]
+    for _ in range(3):
+        np.testing.assert_allclose(compiled.grad(x), np.cos(x) * captured, rtol=1e-14)
+    captured[0] = 7.0
+    np.testing.assert_allclose(compiled.grad(x), np.cos(x) * captured, rtol=1e-14)
