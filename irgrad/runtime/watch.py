@@ -141,16 +141,19 @@ def _attributes(
             yield _attribute_reader(own, name), own[name]
 
 
+# Partial functions are called without a frame of Python's: they are called at every call.
+
+
 def _attribute_reader(own: dict[str, Any], name: str) -> Callable[[], Any]:
-    return lambda: own.get(name)
+    return functools.partial(own.get, name)
 
 
 def _cell_reader(cell: Any) -> Callable[[], Any]:
-    return lambda: cell.cell_contents
+    return functools.partial(getattr, cell, "cell_contents")
 
 
 def _global_reader(scope: dict[str, Any], name: str) -> Callable[[], Any]:
-    return lambda: scope.get(name)
+    return functools.partial(scope.get, name)
 
 
 def _global_names(code: types.CodeType) -> Iterator[str]:
