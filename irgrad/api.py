@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -16,18 +16,11 @@ from irgrad.arguments import NAMESPACE, Call, Signature, is_traced
 from irgrad.buffers import Gradient, Writer
 from irgrad.errors import ArgumentError, CompileWarning, DifferentiationError
 from irgrad.garbage import full_collections_put_off
-from irgrad.inline.reverse import inline_value_and_grad
-from irgrad.interpret.draw import draw_graph
 from irgrad.ir.graph import Graph
 from irgrad.options import Options, most_nodes
-from irgrad.pipeline import Compilation
-from irgrad.report.explain import explain
-from irgrad.report.machine import seconds_a_call
-from irgrad.report.page import page
 from irgrad.runtime.assemble import assembled, joined, parts
 from irgrad.runtime.call import Executable
 from irgrad.runtime.evaluated import evaluating
-from irgrad.runtime.failures import explaining
 from irgrad.runtime.shortcuts import Made, Shortcuts
 from irgrad.runtime.statistics import Statistics
 from irgrad.runtime.take_apart import taking_apart
@@ -44,6 +37,9 @@ from irgrad.specialise import (
     warn_of_independence,
 )
 from irgrad.trace.origins import warn_here
+
+if TYPE_CHECKING:
+    from irgrad.pipeline import Compilation
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +134,8 @@ class CompiledFunction:
             out = rest.pop("out")
             return self._written(args, rest, out)
         if is_traced((args, kwargs)):
+            from irgrad.inline.reverse import inline_value_and_grad
+
             argnums = self._argnums[0] if self._one else self._argnums
             return inline_value_and_grad(self._function, argnums, args, kwargs)
         return self._run(args, kwargs, gradient=True)
@@ -160,7 +158,7 @@ class CompiledFunction:
             shortcuts = self._gradients if gradient else self._values
             whole = made if call.is_flat() else self._from_trees(call, args, made.run)
             shortcuts.add(args, whole, compiled=self._options.jit)
-        return made.run(*call.values)
+        return (made.first or made.run)(*call.values)
 
     def _written(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
@@ -261,9 +259,10 @@ class CompiledFunction:
     def _made(self, chosen: Specialisation, call: Call, gradient: bool) -> Made:
         """Return the function from flat arguments to the result in the user's structure."""
         ready = prepared(chosen, GRADIENT if gradient else VALUE)
-        if self._count(ready) and gradient and self._options.tier != "auto":
+        new = self._count(ready)
+        if new and gradient and self._options.tier != "auto":
             self._warn_of_independence(chosen)
-        return self._assembled(chosen, call, gradient, ready.call, ready.unchecked)
+        return self._assembled(chosen, call, gradient, ready.call, ready.unchecked, new)
 
     def _count(self, ready: Executable) -> bool:
         """Add what a compiled function has cost to the statistics; tell whether it is new."""
@@ -286,15 +285,15 @@ class CompiledFunction:
         gradient: bool,
         jitted: Callable[..., Any],
         unchecked: Callable[..., Any] | None = None,
+        new: bool = False,
     ) -> Made:
         """Return a function of flat arguments made to give results in the user's structure."""
-        graph = chosen.graph(gradient)
-        types = [node.array_type for node in graph.outputs]
+        types = chosen.result_types(gradient)
         # Arrays from outside, whatever they have become, are looked at by ``jitted`` alone.
         looked_at = unchecked is None or chosen.traced.captured
         layouts = None if looked_at else layouts_of(call.leaves)
         inner = jitted if unchecked is None or layouts is None else unchecked
-        jitted, inner = (explaining(each, graph) for each in (jitted, inner))
+        jitted, inner = (chosen.explained(each, gradient) for each in (jitted, inner))
         if chosen.traced.captured or chosen.watched.variables or chosen.watched.contents:
             jitted, inner = (
                 watching(each, chosen.watched, chosen.traced.captured) for each in (jitted, inner)
@@ -309,9 +308,11 @@ class CompiledFunction:
             slopes = Gradient.of(call, self._argnums, chosen.wanted, self._one)
             structure = joined([structure, slopes.structure])
             places[first:] = [(first + place, element) for place, element in slopes.places]
-        run = assembled(jitted, len(call.leaves), types, structure, plain, places)
-        form = parts(types, structure, plain, places)
-        return Made(run, run, form) if form is None else Made(run, inner, form, layouts or ())
+        how = (len(call.leaves), types, structure, plain, places)
+        run, form = assembled(jitted, *how), parts(types, structure, plain, places)
+        fresh = assembled(inner, *how) if new and layouts else None
+        inner, layouts = (run, None) if form is None else (inner, layouts)
+        return Made(run, inner, form, layouts or (), fresh)
 
     def forget(self) -> None:
         """Trace and compile anew at the next call."""
@@ -337,7 +338,7 @@ class CompiledFunction:
                 remedy="pass them as arguments",
             )
         gradient = None
-        if chosen.joint is not None:
+        if chosen.wanted is not None:
             gradient = prepared(chosen, GRADIENT).call
         return Bound(prepared(chosen, VALUE).call, gradient)
 
@@ -385,6 +386,9 @@ class CompiledFunction:
         With flat ``args`` the compiled functions are timed on them; the report is on the latest
         call otherwise.
         """
+        from irgrad.report.explain import explain
+        from irgrad.report.machine import seconds_a_call
+
         if not args:
             return explain(self._compilation, self.stats)
         compilation = self.lower(*args)
@@ -400,12 +404,16 @@ class CompiledFunction:
 
         It is on the latest call, and needs no other file.
         """
+        from irgrad.report.page import page
+
         target = Path(path)
         target.write_text(page(self._compilation, self.explain()), encoding="utf-8")
         return target
 
     def draw(self, *, adjoint: bool = False, **options: Any) -> Any:
         """Return a drawing of the graph, or of the one with the gradient."""
+        from irgrad.interpret.draw import draw_graph
+
         return draw_graph(self.adjoint if adjoint else self.graph, **options)
 
     def __repr__(self) -> str:

@@ -14,7 +14,6 @@ from irgrad.errors import ArgumentError
 from irgrad.runtime.assemble import joined
 from irgrad.runtime.call import Executable
 from irgrad.runtime.evaluated import evaluating
-from irgrad.runtime.failures import explaining
 from irgrad.runtime.front import REFUSALS
 from irgrad.specialise import INTO, Specialisation, begun, prepared
 
@@ -85,21 +84,21 @@ class Writer:
         outside = [np.require(a, requirements=["C", "A", "W"]) for a in chosen.traced.captured]
         given = (*call.values, *outside)
         if ready is None:
-            run = explaining(evaluating(chosen.graph(True)), chosen.graph(True))
+            run = chosen.explained(evaluating(chosen.graph(True)), gradient=True)
             results = list(run(*given))
             value, slopes = results[0], results[1:]
             for array, slope in zip(arrays, slopes, strict=True):
                 if array is not None:
                     array[...] = slope
         else:
-            run = explaining(ready.call, chosen.graph(True))
+            run = chosen.explained(ready.call, gradient=True)
             found = run(*given, *(array for array in arrays if array is not None))
             value, *numbers = found if isinstance(found, tuple) else (found,)
             rest = iter(numbers)
             slopes = [next(rest) if array is None else array for array in arrays]
         for buffer, place, element in buffers.parts:
             buffer[...] = slopes[place] if element is None else slopes[place][element]
-        value = chosen.graph(True).outputs[0].array_type.dtype.type(value)
+        value = chosen.result_types(gradient=True)[0].dtype.type(value)
         return optree.tree_unflatten(chosen.traced.structure, [value]), ready
 
     def remember(
@@ -116,8 +115,8 @@ class Writer:
             return
         if len(args) != len(call.values) or chosen.traced.structure.num_nodes != 1:
             return
-        kind = chosen.graph(True).outputs[0].array_type.dtype.type
-        run = explaining(run, chosen.graph(True))
+        kind = chosen.result_types(gradient=True)[0].dtype.type
+        run = chosen.explained(run, gradient=True)
         places = [place for place, value in enumerate(args) if type(value) is np.ndarray]
         self._known[type(out), *map(type, args)] = _quick(run, kind, places, type(out))
 

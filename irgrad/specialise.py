@@ -8,25 +8,21 @@ size that has been seen to vary a symbol, and sizes that have been seen to diffe
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from irgrad.arguments import NAMESPACE, Call, Leaf, Signature, flatten
-from irgrad.differentiate.context import depending_on
+from irgrad.differentiate.active import INDEPENDENT, depending_on
 from irgrad.errors import ArgumentError, DifferentiationError, GradientWarning, IrgradError
-from irgrad.group import group
-from irgrad.inline.reverse import INDEPENDENT
 from irgrad.ir import dims
+from irgrad.ir.effort import effort
 from irgrad.ir.graph import Graph
-from irgrad.ir.loops import Call as KernelCall
-from irgrad.ir.loops import Function, Loop, Program, every_statement
 from irgrad.ir.module import EmittedModule
 from irgrad.ir.types import ArrayType
 from irgrad.options import LONG, Options
-from irgrad.pipeline import Compilation, compile_graph, compile_into, differentiated
-from irgrad.reroll import reroll
 from irgrad.runtime.background import Job, begin
 from irgrad.runtime.call import (
     Executable,
@@ -36,13 +32,18 @@ from irgrad.runtime.call import (
     plain_executable,
 )
 from irgrad.runtime.draws import Draws
-from irgrad.runtime.estimate import announce
+from irgrad.runtime.failures import conditions, explaining
 from irgrad.runtime.front import Layout, layouts_are_known
+from irgrad.runtime.recall import recalled, remember, trace_key
 from irgrad.runtime.watch import Watched, watch
 from irgrad.stages import Stages
 from irgrad.trace.elements import elements
 from irgrad.trace.origins import warn_here
 from irgrad.trace.trace import InputSpec, Traced, run_traced
+
+if TYPE_CHECKING:
+    from irgrad.ir.loops import Function, Program
+    from irgrad.pipeline import Compilation
 
 SMALL = 16
 MANY = 600
@@ -57,28 +58,47 @@ SIZE_LETTERS = ("n", "m", "p", "q", "r", "s")
 class Specialisation:
     """One trace: the types it holds for, its compilation, and the functions it became.
 
-    ``joint`` is the graph of value and gradient as differentiated, None where there is none.
+    ``key`` names the trace in the cache, None where it has no place there; ``recalled`` is the
+    module that it became in another process, with which the stages up to the text are put off.
     """
 
     types: tuple[ArrayType, ...]
     traced: Traced
-    joint: Graph | None
     wanted: tuple[int, ...] | None
     complaint: IrgradError | None
     watched: Watched
     options: Options
     stages: Stages
+    key: str | None = None
+    recalled: EmittedModule | None = None
     executables: dict[str, Executable] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    _joint: Graph | None = None
     _compilation: Compilation | None = None
     _into: tuple[Program, EmittedModule] | None = None
+
+    @property
+    def joint(self) -> Graph | None:
+        """The graph of value and gradient, derived when first asked for; None: there is none.
+
+        Raises: DifferentiationError.
+        """
+        with self.lock:
+            if self._joint is None and self.wanted is not None:
+                from irgrad.pipeline import differentiated
+
+                with self.stages.stage("differentiate"):
+                    self._joint = differentiated(self.traced.graph, self.wanted)
+            return self._joint
 
     @property
     def compilation(self) -> Compilation:
         """Every stage up to the emitted text; run when first asked for."""
         with self.lock:
             if self._compilation is None:
+                from irgrad.pipeline import compile_graph
+
                 self._compilation = compile_graph(
                     self.traced.graph,
                     self.wanted,
@@ -86,7 +106,15 @@ class Specialisation:
                     joint=self.joint,
                     stages=self.stages,
                 )
+                graphs = [graph for graph in (self.traced.graph, self.joint) if graph is not None]
+                if self.key is not None and not any(conditions(graph) for graph in graphs):
+                    remember(self.key, self._compilation.module)
             return self._compilation
+
+    @property
+    def module(self) -> EmittedModule:
+        """The emitted text: recalled, or that of the compilation."""
+        return self.compilation.module if self.recalled is None else self.recalled
 
     def work(self, kind: str) -> Work:
         """Return what the compiler has to do for the function of a kind."""
@@ -94,6 +122,8 @@ class Specialisation:
             assert self.wanted is not None
             with self.lock:
                 if self._into is None:
+                    from irgrad.pipeline import compile_into
+
                     self._into = compile_into(self.compilation, self.wanted, self.options)
             program, module = self._into
             types = [
@@ -101,7 +131,7 @@ class Specialisation:
                 for argument in program.functions[0].arguments
             ]
             return Work(module, module.functions[0], types)
-        module = self.compilation.module
+        module = self.module
         return Work(module, module.functions[kind == GRADIENT], self.types)
 
     def function(self, kind: str) -> Function:
@@ -121,6 +151,16 @@ class Specialisation:
         graph = self.joint if gradient else self.traced.graph
         assert graph is not None
         return graph
+
+    def result_types(self, gradient: bool) -> list[ArrayType]:
+        """Return the types of the value's leaves and, with ``gradient``, of the slopes."""
+        slopes = (self.wanted or ()) if gradient else ()
+        values = [node.array_type for node in self.traced.graph.outputs]
+        return values + [self.types[position] for position in slopes]
+
+    def explained(self, run: Callable[..., Any], gradient: bool) -> Callable[..., Any]:
+        """Return ``run`` with failed conditions explained; what was recalled has none."""
+        return run if self.recalled is not None else explaining(run, self.graph(gradient))
 
     def fits(self, call: Call) -> bool:
         """Tell whether the arguments' sizes are those this trace holds for."""
@@ -217,14 +257,11 @@ def specialise(
         traced = with_loops(traced)
     wanted: tuple[int, ...] | None = None
     complaint: IrgradError | None = None
-    joint: Graph | None = None
     if argnums:
         try:
             wanted = wanted_leaves(call, argnums)
-            with stages.stage("differentiate"):
-                joint = differentiated(traced.graph, wanted)
         except DifferentiationError as error:
-            complaint, wanted = error, None
+            complaint = error
     else:
         complaint = DifferentiationError(
             f"{name} was compiled for its value only", remedy="give argnums to irgrad.compile"
@@ -235,13 +272,21 @@ def specialise(
     made = Specialisation(
         types + captured_types,
         traced,
-        joint,
         wanted,
         complaint,
         watch(signature.function, traced.captured),
         options,
         stages,
+        trace_key(traced.graph, wanted, options) if options.jit else None,
     )
+    if made.key is not None:
+        made.recalled = recalled(made.key)
+    if made.recalled is not None:
+        return made
+    try:
+        made.joint  # noqa: B018 (what has no derivative is said when one is asked for)
+    except DifferentiationError as error:
+        made.complaint, made.wanted, made.key = error, None, None
     if options.tier != "auto":
         made.compilation  # noqa: B018 (what can't be lowered is said now, not at a later call)
     return made
@@ -249,6 +294,11 @@ def specialise(
 
 def with_loops(traced: Traced) -> Traced:
     """Return a long trace with its loops put back, and scalars without a pattern grouped."""
+    if len(traced.graph.nodes) < LONG and effort(traced.graph) < LONG:
+        return traced
+    from irgrad.group import group
+    from irgrad.reroll import reroll
+
     rolled = reroll(traced.graph, least=LONG, most=MANY)
     if rolled.loops:
         captured = (*traced.captured, *rolled.tables)
@@ -324,6 +374,11 @@ def begun(specialisation: Specialisation, kind: str) -> Job:
 
             def make() -> tuple[Work, bool]:
                 work = specialisation.work(kind)
+                if specialisation.recalled is not None:
+                    return work, False
+                from irgrad.ir.loops import Call as KernelCall
+                from irgrad.ir.loops import Loop, every_statement
+
                 parts = every_statement(specialisation.function(kind).body)
                 return work, not any(isinstance(part, Loop | KernelCall) for part in parts)
 
@@ -349,6 +404,8 @@ def prepared(specialisation: Specialisation, kind: str) -> Executable:
             if specialisation.options.jit:
                 with specialisation.stages.stage("numba"):
                     if not is_likely_stored(work):
+                        from irgrad.runtime.estimate import announce
+
                         name = specialisation.traced.graph.name
                         announce(name, specialisation.function(kind), work.module)
                     ready = executable(work)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -41,6 +42,14 @@ def pytest_unconfigure() -> None:
     """Remove the caches once every worker has stopped."""
     if STARTED_HERE:
         shutil.rmtree(CACHE_ROOT, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def run_every_stage() -> Iterator[None]:
+    """Let no test be answered by what another one stored, some with a stage of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("irgrad.specialise.recalled", lambda key: None)
+        yield
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from irgrad.differentiate.context import Context, depending_on, leading_to
+from irgrad.differentiate.active import depending_on, leading_to
+from irgrad.differentiate.context import Context
 from irgrad.differentiate.residuals import Residuals, tape_versions
 from irgrad.ir import dims
 from irgrad.ir.dims import Dim

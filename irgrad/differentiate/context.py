@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from irgrad.differentiate.cotangents import Cotangent
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.types import ArrayType
 from irgrad.ops.create import full
-from irgrad.ops.custom import stop_gradient
 from irgrad.trace.tracer import Trace, Tracer
 
 
@@ -50,28 +49,3 @@ class Context:
         trace.origin = self.trace.origin
         trace.depth = self.trace.depth + 1
         return trace
-
-
-def depending_on(order: Sequence[Node], inputs: Sequence[Node]) -> set[Node]:
-    """Return the nodes of ``order`` through which a derivative by ``inputs`` can flow."""
-    active = set(inputs)
-    for node in order:
-        if node in active or not any(operand in active for operand in node.inputs):
-            continue
-        if node.op is stop_gradient:
-            continue
-        if isinstance(node.type, tuple) or node.type.inexact:
-            active.add(node)
-    return active
-
-
-def leading_to(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
-    """Return the nodes of ``order`` from which a derivative can flow to ``outputs``."""
-    leading = set(outputs)
-    for node in reversed(order):
-        if node not in leading:
-            continue
-        for operand in node.inputs:
-            if isinstance(operand.type, tuple) or operand.type.inexact:
-                leading.add(operand)
-    return leading

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.differentiate.context import depending_on
+from irgrad.differentiate.active import depending_on
 from irgrad.differentiate.control import ControlRules
 from irgrad.differentiate.cotangents import Cotangent
 from irgrad.differentiate.shifts import cancelling

@@ -9,7 +9,7 @@ from typing import Any
 import optree
 
 from irgrad.arguments import flatten
-from irgrad.differentiate.context import depending_on
+from irgrad.differentiate.active import INDEPENDENT, depending_on
 from irgrad.differentiate.reverse import REAL_REMEDY, pull_back
 from irgrad.errors import ArgumentError, DifferentiationError, GradientWarning
 from irgrad.inline.leaves import (
@@ -26,12 +26,6 @@ from irgrad.inline.leaves import (
 from irgrad.ir.graph import reachable
 from irgrad.trace.origins import location_here, warn_here
 from irgrad.trace.tracer import Trace, Tracer
-
-INDEPENDENT = (
-    "the result of {} does not depend on what it is differentiated by, so the gradient is zero: "
-    "was a number taken out of the computation (by a comparison, a cast to integers), or other "
-    "argnums meant?"
-)
 
 
 @dataclass(slots=True)

@@ -76,6 +76,11 @@ def _word(name: str) -> str:
     return name if name.isidentifier() else ascii(name)
 
 
+def param_text(value: Any) -> str:
+    """Return the text of a param that holds no graph."""
+    return _param(value, [])
+
+
 def _param(value: Any, nested: list[Graph]) -> str:
     """Return the text of a param; graphs in it are added to ``nested`` and named by position."""
     if isinstance(value, Graph):

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from irgrad.emit.expressions import size_text
 from irgrad.errors import Location
 from irgrad.group.op import program_of
+from irgrad.ir.effort import ARRAY, effort
 from irgrad.ir.graph import Graph, Node
 from irgrad.ir.op import Control
 from irgrad.ops.control import loop
 from irgrad.options import LONG
-from irgrad.reroll import ARRAY, effort
 from irgrad.vectorise import vectorised
 
 _SHOWN = 5

@@ -9,8 +9,8 @@ import numpy as np
 
 from irgrad.errors import ShapeError
 from irgrad.ir import dims
+from irgrad.ir.effort import effort
 from irgrad.ir.graph import Graph
-from irgrad.ir.types import ArrayType
 from irgrad.reroll.build import Builder
 from irgrad.reroll.instances import Owners, statements_of
 from irgrad.reroll.nests import CHANCE, Term, recognitions, statements
@@ -40,16 +40,6 @@ FEW = 40
 
 HOPELESS = 1000
 """Statements from which the iterations beside loops make no difference any more."""
-
-
-ARRAY = 10
-"""What an operation on arrays, a loop in itself, takes to compile; one on scalars takes 1."""
-
-
-def effort(graph: Graph) -> int:
-    """Return about how much there is to compile in a trace that is written out."""
-    arrays = sum(not isinstance(n.type, ArrayType) or bool(n.type.rank) for n in graph.nodes)
-    return len(graph.nodes) + (ARRAY - 1) * arrays
 
 
 def reroll(
@@ -116,4 +106,4 @@ def _best(records: Records, mended: Callable[[list[Term], Records], list[Term]])
     return best
 
 
-__all__ = ["Rerolled", "effort", "reroll"]
+__all__ = ["Rerolled", "reroll"]

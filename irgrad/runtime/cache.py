@@ -4,6 +4,7 @@ Layout of the cache directory (flat, private to one user, mode 0700):
 
     irgrad_<digest>.py                         the emitted text, then one seal line
     irgrad_<digest>.<function>-<key>.nbc       machine code of one function and signature
+    irgrad_<key>.trace                         which digest a trace has led to: see `recall`
     irgrad_<digest>*.quarantined               an entry that failed its check, kept for inspection
     .lock                                      held while a source file is replaced
 
@@ -95,10 +96,22 @@ def environment_key() -> str:
     """
     hasher = hashlib.sha256()
     package = Path(__file__).parents[1]
-    for path in sorted(package.rglob("*.py")):
-        hasher.update(path.relative_to(package).as_posix().encode() + b"\0")
-        hasher.update(hashlib.sha256(path.read_bytes()).digest())
+    for folder in (package, package.parent / "codegen_templates"):
+        for name, content in _files(folder):
+            hasher.update(f"{name} {len(content)}\0".encode())
+            hasher.update(content)
     return f"irgrad {hasher.hexdigest()[:16]}; {compiler_key()}"
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield names and contents of the code in a folder and those below, in a fixed order."""
+    with suppress(FileNotFoundError), os.scandir(folder) as found:
+        for entry in sorted(found, key=lambda entry: entry.name):
+            if entry.is_dir():
+                yield from _files(Path(entry.path))
+            elif entry.name.endswith((".py", ".jinja")):
+                with open(entry.path, "rb", buffering=0) as file:
+                    yield entry.name, file.read()
 
 
 def _processor() -> str:
@@ -196,7 +209,7 @@ def store(source: str, digest: str) -> Path | None:
     if directory is None:
         return None
     path = directory / f"irgrad_{digest}.py"
-    sealed = _seal(source)
+    sealed = seal(source)
     try:
         # Read without the lock: the rename in write_atomically is atomic, and a shared cache that
         # is read-only still serves.
@@ -225,7 +238,7 @@ def stored_source(digest: str) -> str | None:
         present = read_owned(path)
         if present is None:
             return None
-        source = _unseal(present)
+        source = unseal(present)
         if source is None:
             with _locked(directory):
                 if read_owned(path) == present:
@@ -236,12 +249,14 @@ def stored_source(digest: str) -> str | None:
     return source
 
 
-def _seal(source: str) -> bytes:
+def seal(source: str) -> bytes:
+    """Return a text with the line that it is checked by."""
     newline = "" if source.endswith("\n") else "\n"
     return f"{source}{newline}{SEAL}{fingerprint(source)}\n".encode()
 
 
-def _unseal(sealed: bytes) -> str | None:
+def unseal(sealed: bytes) -> str | None:
+    """Return the text that was sealed, None where it was damaged since."""
     try:
         text, mark, tail = sealed.decode("utf-8").rpartition(SEAL)
     except UnicodeDecodeError:

@@ -15,20 +15,25 @@ def explaining(run: Callable[..., Any], graph: Graph) -> Callable[..., Any]:
 
     Where nothing is ensured it is ``run`` itself.
     """
-    conditions = {node.params["number"]: node for node in _ensuring(graph)}
-    if not conditions:
+    ensured = conditions(graph)
+    if not ensured:
         return run
 
     def call(*arguments: Any) -> Any:
         try:
             return run(*arguments)
         except ArithmeticError as error:
-            node = conditions.get(error.args[-1]) if len(error.args) == 3 else None
+            node = ensured.get(error.args[-1]) if len(error.args) == 3 else None
             if node is None:
                 raise
             raise _explained(node, float(error.args[1])) from None
 
     return call
+
+
+def conditions(graph: Graph) -> dict[int, Node]:
+    """Return the nodes that ensure something by the numbers that their failures carry."""
+    return {node.params["number"]: node for node in _ensuring(graph)}
 
 
 def _explained(node: Node, shown: float) -> ConvergenceError:

@@ -14,13 +14,16 @@ class Made:
     """A function of the user's arguments, or of flat ones, that gives the user's structure.
 
     ``inner`` gives results from which machine code can put ``results`` together; ``run`` does so in
-    Python. Where there are ``layouts``, ``inner`` takes nothing but arrays that are so.
+    Python. Where there are ``layouts``, ``inner`` takes nothing but arrays that are so. ``first``
+    is ``run`` for arguments that have been taken apart, without another look at them: numba's
+    first look at an array imports a part of NumPy for it.
     """
 
     run: Callable[..., Any]
     inner: Callable[..., Any]
     results: Results = None
     layouts: tuple[Layout | None, ...] = ()
+    first: Callable[..., Any] | None = None
 
 
 class Shortcuts:
@@ -52,14 +55,14 @@ class Shortcuts:
     def _choose(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs:
             types = tuple(map(type, args))
+            if self._next is not None and self._next[0] == types:
+                self._move_in_front(*self._next)
+                if self.call != self._choose:
+                    return self.call(*args)
             try:
-                result = self._known[types](*args)
+                return self._known[types](*args)
             except REFUSALS:
                 pass  # other types, sizes or dtypes than last time
-            else:
-                if self._next is not None and self._next[0] == types:
-                    self._move_in_front(*self._next)
-                return result
         elif self._named is not None:
             result = self._named(args, kwargs)
             if result is not None:

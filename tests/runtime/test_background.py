@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad import specialise
+from irgrad import pipeline
 from irgrad.errors import ArgumentError, CompileWarning, DifferentiationError
 from irgrad.runtime import background
 from irgrad.runtime.evaluated import evaluating
@@ -141,7 +141,7 @@ def test_a_failure_is_warned_of_and_raised_by_wait(monkeypatch: pytest.MonkeyPat
     def fail(*arguments: object, **options: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(specialise, "compile_graph", fail)
+    monkeypatch.setattr(pipeline, "compile_graph", fail)
     f = irgrad.compile(lambda x: np.sum(x * x), tier="auto")
     x = np.array([1.0, 2.0])
     np.testing.assert_array_equal(f.grad(x), 2 * x)

@@ -150,12 +150,12 @@ def test_reading_refuses_a_damaged_entry(damage: Callable[[bytes], bytes]) -> No
 
 
 def test_no_flipped_byte_goes_unnoticed() -> None:
-    sealed = cache._seal("x = 1\n")
+    sealed = cache.seal("x = 1\n")
     for position in range(len(sealed)):
         for bit in (1, 128):
             damaged = bytearray(sealed)
             damaged[position] ^= bit
-            assert cache._unseal(bytes(damaged)) is None, position
+            assert cache.unseal(bytes(damaged)) is None, position
 
 
 def test_an_entry_of_another_version_is_replaced() -> None:
