@@ -20,6 +20,7 @@ import numpy as np
 import optree
 
 import irgrad
+import irgrad.pipeline  # nor is that of the compiler
 from benchmarks import table, timing
 from benchmarks.problems import two_moons
 from benchmarks.problems.loops_random import arguments, random_expressions

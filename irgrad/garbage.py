@@ -2,7 +2,7 @@
 
 Both make many objects that live. CPython takes that for a reason to look through all that there
 is, numba's modules among it: twice 35 ms at 10⁴ nodes, a quarter of the time to the emitted text,
-and nothing found. The young are collected as ever.
+and nothing found. The young are collected when there are more of them: another twelfth of that time.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _NEVER = 1 << 30
+_MANY = 100_000
 
 _guard = threading.Lock()
 _inside = 0
-_found = 0
+_found = (0, 0)
 
 
 @contextmanager
@@ -25,8 +26,9 @@ def full_collections_put_off() -> Iterator[None]:
     global _inside, _found
     with _guard:
         if not _inside:
-            young, middle, _found = gc.get_threshold()
-            gc.set_threshold(young, middle, _NEVER)
+            young, middle, old = gc.get_threshold()
+            _found = young, old
+            gc.set_threshold(max(young, _MANY) if young else 0, middle, _NEVER)
         _inside += 1
     try:
         yield
@@ -35,7 +37,7 @@ def full_collections_put_off() -> Iterator[None]:
             _inside -= 1
             young, middle, old = gc.get_threshold()
             if not _inside and old == _NEVER:  # otherwise someone has set it meanwhile
-                gc.set_threshold(young, middle, _found)
+                gc.set_threshold(_found[0], middle, _found[1])
 
 
 __all__ = ["full_collections_put_off"]

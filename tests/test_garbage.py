@@ -25,11 +25,18 @@ def test_no_full_collection_begins_inside_and_the_young_are_collected() -> None:
     gc.set_threshold(10, 1, 1)
     with full_collections_put_off():
         full, young = full_collections(), gc.get_stats()[0]["collections"]
-        kept = [[] for _ in range(5000)]
+        kept = [[] for _ in range(250_000)]
         assert full_collections() == full
         assert gc.get_stats()[0]["collections"] > young
     assert gc.get_threshold() == (10, 1, 1)
-    assert len(kept) == 5000
+    assert len(kept) == 250_000
+
+
+def test_who_collects_nothing_at_all_goes_on_so() -> None:
+    gc.set_threshold(0, 10, 10)
+    with full_collections_put_off():
+        assert gc.get_threshold()[0] == 0
+    assert gc.get_threshold() == (0, 10, 10)
 
 
 def test_blocks_that_overlap_leave_what_was_set_before_the_first() -> None:

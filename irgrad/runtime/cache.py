@@ -81,8 +81,8 @@ def cache_key(*parts: str) -> str:
 def compiler_key() -> str:
     """Describe what machine code depends on besides its source: versions and processor."""
     versions = [f"python {platform.python_implementation()} {platform.python_version()}"]
-    for module in ("numpy", "numba", "llvmlite", "rocket_fft"):
-        versions.append(f"{module} {_version(module)}")
+    modules = ("numpy", "numba", "llvmlite", "rocket_fft")
+    versions += [f"{module} {_version(module)}" for module in modules]
     return "; ".join([*versions, _processor()])
 
 
