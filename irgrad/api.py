@@ -6,7 +6,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -19,7 +19,7 @@ from irgrad.garbage import full_collections_put_off
 from irgrad.ir.graph import Graph
 from irgrad.options import Options, most_nodes
 from irgrad.runtime.assemble import assembled, joined, parts
-from irgrad.runtime.call import Executable
+from irgrad.runtime.call import Bound, Executable
 from irgrad.runtime.evaluated import evaluating
 from irgrad.runtime.shortcuts import Made, Shortcuts
 from irgrad.runtime.statistics import Statistics
@@ -31,6 +31,7 @@ from irgrad.specialise import (
     VALUE,
     Specialisation,
     begun,
+    import_compiler,
     layouts_of,
     prepared,
     specialise,
@@ -40,18 +41,6 @@ from irgrad.trace.origins import warn_here
 
 if TYPE_CHECKING:
     from irgrad.pipeline import Compilation
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """The raw compiled functions for fixed types; ``value_and_grad`` is None without a gradient."""
-
-    value: Callable[..., Any]
-    value_and_grad: Callable[..., Any] | None
-
-    def __call__(self, *leaves: Any) -> Any:
-        """Return the value at flat arguments."""
-        return self.value(*leaves)
 
 
 class CompiledFunction:
@@ -481,6 +470,8 @@ def compile(
         raise ArgumentError(f"shapes={shapes!r}", remedy='give "auto" or "static"')
     if tier not in ("auto", "compiled"):
         raise ArgumentError(f"tier={tier!r}", remedy='give "auto" or "compiled"')
+    if tier == "auto":
+        import_compiler()
     options = Options(
         jit=jit,
         parallel=parallel,

@@ -2,7 +2,7 @@
 
 Both make many objects that live. CPython takes that for a reason to look through all that there
 is, numba's modules among it: twice 35 ms at 10⁴ nodes, a quarter of the time to the emitted text,
-and nothing found. The young are collected when there are more of them: another twelfth of that time.
+and nothing found. The young are collected when there are more of them: another twelfth.
 """
 
 from __future__ import annotations

@@ -292,17 +292,25 @@ def specialise(
     return made
 
 
+def import_compiler() -> None:
+    """Import now what the first call would, which may be one that must not take long."""
+    from irgrad import group, pipeline, reroll  # noqa: F401
+
+
 def with_loops(traced: Traced) -> Traced:
     """Return a long trace with its loops put back, and scalars without a pattern grouped."""
     if len(traced.graph.nodes) < LONG and effort(traced.graph) < LONG:
         return traced
-    from irgrad.group import group
     from irgrad.reroll import reroll
 
     rolled = reroll(traced.graph, least=LONG, most=MANY)
     if rolled.loops:
         captured = (*traced.captured, *rolled.tables)
         traced = replace(traced, graph=rolled.graph, captured=captured)
+    if len(traced.graph.nodes) < MANY:
+        return traced
+    from irgrad.group import group
+
     grouped = group(traced.graph, least=MANY)
     return replace(traced, graph=grouped.graph, captured=(*traced.captured, *grouped.tables))
 
@@ -423,6 +431,7 @@ __all__ = [
     "Specialisation",
     "assign_sizes",
     "begun",
+    "import_compiler",
     "prepared",
     "specialise",
     "warn_of_independence",

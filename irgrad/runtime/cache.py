@@ -87,9 +87,9 @@ def compiler_key() -> str:
 
 
 def _version(module: str) -> str:
-    loaded = sys.modules.get(module)
-    if hasattr(loaded, "__version__"):  # metadata is looked for on the whole path, and takes 2 ms
-        return str(loaded.__version__)
+    known = getattr(sys.modules.get(module), "__version__", None)
+    if known is not None:  # metadata is looked for on the whole path, and takes 2 ms
+        return str(known)
     if find_spec(module) is None:
         return "absent"
     return metadata.version(module)

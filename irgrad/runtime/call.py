@@ -32,6 +32,18 @@ class Executable:
     unchecked: Callable[..., Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The raw compiled functions for fixed types; ``value_and_grad`` is None without a gradient."""
+
+    value: Callable[..., Any]
+    value_and_grad: Callable[..., Any] | None
+
+    def __call__(self, *leaves: Any) -> Any:
+        """Return the value at flat arguments."""
+        return self.value(*leaves)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Work:
     """What is to be compiled: a function of an emitted module, for arguments of some types."""
