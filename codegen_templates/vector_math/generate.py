@@ -121,7 +121,7 @@ def cos_tail(z: Any) -> Any:
 
 
 POLYNOMIALS = [
-    Polynomial("exp exp_half exp_moderate gauss_tail", "(exp(r) - 1 - r) / r**2", exp_tail, 0.5,
+    Polynomial("exp exp_half tanh gauss_tail", "(exp(r) - 1 - r) / r**2", exp_tail, 0.5,
                -HALF_LN2, HALF_LN2 * mp.mpf("1.001"), 9, at_least("1e-3", 2)),
     Polynomial("expm1", "(exp(r) - 1 - r) / r**2", exp_tail, 0.5,
                -HALF_LN2, HALF_LN2 * mp.mpf("1.001"), 10, at_least("1e-3")),
@@ -148,7 +148,7 @@ POLYNOMIALS = [
     Polynomial("sinh", "(sinh(x) / x - 1) / x**2 of x**2", odd(mp.sinh), mp.mpf(1) / 6,
                0, mp.mpf("1.001"), 6, at_least("1e-3")),
     Polynomial("atan atan2", "(atan(t) / t - 1) / t**2 of t**2", odd(mp.atan), -mp.mpf(1) / 3,
-               0, mp.mpf("0.4376") ** 2, 10, at_least("1e-4")),
+               0, mp.mpf("0.25") * mp.mpf("1.0001"), 11, at_least("1e-4")),
     Polynomial("asin acos", "(asin(x) / x - 1) / x**2 of x**2", odd(mp.asin), mp.mpf(1) / 6,
                0, mp.mpf("0.2501"), 12, at_least("1e-3")),
     Polynomial("erf erfc", "erf(x) / x - 1 of x**2", lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1,
