@@ -29,6 +29,7 @@ from irgrad.schedule.names import Names
 from irgrad.schedule.nest import Around, Stretch
 from irgrad.schedule.one_block import without_loop
 from irgrad.schedule.pairs import each_pair_once
+from irgrad.schedule.pooled import pooled
 from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
 from irgrad.schedule.reciprocals import invert_once
 from irgrad.schedule.reuse import in_freed_memory, without_copies
@@ -470,7 +471,8 @@ def _tidied(
         statements = each_pair_once(statements, names.fresh)
     written = copies_as_loops(keep_sums_local(statements, names.fresh))
     rows = through_rows(tidy(forwards(written), names), names)
-    final = spread_out(in_freed_memory(in_blocks(rows, names), returned))
+    lean = in_freed_memory(in_blocks(rows, names), returned)
+    final = spread_out(lean if parallel else pooled(lean, returned, names.fresh))
     return final if parallel else in_two_buffers(final, returned, names.fresh)
 
 

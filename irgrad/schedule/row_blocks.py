@@ -9,6 +9,7 @@ loops over them into vectors, and unrolls what stands inside.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -41,7 +42,7 @@ SHORT = 16
 WORKING_SET = 49_152
 """Numbers that the scratch of a block may hold: 384 kB, of a second-level cache of 1 MB or so."""
 FIRST_LEVEL = 4_096
-"""Numbers of it that a loop inside may fill anew in each trip: 32 kB, a first-level cache."""
+"""Numbers that a loop inside may fill anew or read again in a trip: 32 kB, a first-level cache."""
 WORTHWHILE = 3
 """How many numbers blocks must keep in the cache for each that they add to sums outside it."""
 SHORTEST, LONGEST = 32, 512
@@ -126,15 +127,17 @@ def _best(
 def _scratch(
     graph: Graph, units: Sequence[Unit], memory: Mapping[Node, Memory], nest: Nest
 ) -> tuple[float, float]:
-    """Return how many numbers of scratch one row needs, and those that a loop inside fills anew.
+    """Return how many numbers of scratch one row needs, and those that a loop inside goes over.
 
-    Those that are needed at a time: memory that is read for the last time is used again.
+    Those that are needed at a time: memory that is read for the last time is used again. A trip of
+    a loop inside goes over what it fills anew, or over what it reads as all others do.
     """
     around = paths([nest])
     outside = {id(unit): () for unit in units if id(unit) not in around}
     places = place_values(graph, units, memory, around | outside)
     last = {read.node: number for number, unit in enumerate(units) for read in unit.reads()}
     sizes: dict[Node, float] = {}
+    blocked: dict[Node, float] = {}
     now = most = anew = 0.0
     for number, unit in enumerate(units):
         done = [node for node in sizes if last.get(node, -1) == number]
@@ -144,13 +147,36 @@ def _scratch(
         place = places.get(unit.node)
         if place is not None and place.blocked is not None and unit.node not in sizes:
             own = _elements(graph, place.shape(unit.node.array_type.shape)) / place.length
-            sizes[unit.node] = own
+            sizes[unit.node] = blocked[unit.node] = own
             now += own
             anew += own if len(place.path) > 1 else 0.0
         most = max(most, now)
         if not turns:
             now -= sum(sizes.pop(node) for node in done)
-    return most, anew
+    return most, max(anew, _read_again(graph, units, blocked))
+
+
+def _read_again(graph: Graph, units: Sequence[Unit], sizes: Mapping[Node, float]) -> float:
+    """Return the most numbers, for each row, in one trip of a loop that stands outside the rows.
+
+    ``sizes`` says how many there are in all: the loops that an index moves with share them.
+    """
+    most = 0.0
+    for unit in units:
+        depth = next((d for d, extent in enumerate(unit.domain) if extent is ROWS), 0)
+        if not isinstance(unit, Kernel) or depth < 2:
+            continue
+        indices = {unit.node: unit.write} | {read.node: read.indices for read in unit.reads()}
+        trip = 0.0
+        for node in indices.keys() & sizes.keys():
+            trips = [
+                float(_number(graph, unit.domain[loop]))
+                for loop in range(1, depth)
+                if any(moves(index, loop) for index in indices[node])
+            ]
+            trip += sizes[node] / math.prod(trips)
+        most = max(most, trip)
+    return most
 
 
 def _is_simple(unit: Unit) -> bool:
@@ -176,10 +202,10 @@ def _summed(graph: Graph, cluster: Cluster) -> float:
     )
 
 
-def _length(numbers: float, anew: float = 0.0) -> int:
-    """Return how many rows a block has where each needs so many numbers, some filled anew."""
+def _length(numbers: float, again: float = 0.0) -> int:
+    """Return how many rows a block has where each needs so many numbers, some again and again."""
     length = SHORTEST
-    share = max(numbers / WORKING_SET, anew / FIRST_LEVEL)
+    share = max(numbers / WORKING_SET, again / FIRST_LEVEL)
     while length < LONGEST and 2 * length * share <= 1.0:
         length *= 2
     return length

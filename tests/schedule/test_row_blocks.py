@@ -175,6 +175,14 @@ def test_what_a_loop_in_a_block_fills_anew_stays_in_the_first_level_of_the_cache
     assert 2 * gaussian_mixture.DIMENSIONS * block.length <= row_blocks.FIRST_LEVEL
 
 
+def test_what_each_trip_of_a_loop_in_a_block_reads_again_stays_there_too() -> None:
+    """Each unit of the second layer reads all of the first."""
+    f = irgrad.compile(two_moons.loss, argnums=CASES[1][2], jit=False)
+    (block,) = in_blocks(f.lower(*two_moons.arguments(2_000)).program.functions[-1])
+    needed = two_moons.HIDDEN * block.length
+    assert needed < row_blocks.FIRST_LEVEL <= 4 * needed
+
+
 @pytest.mark.parametrize("count", [100, 1100])
 def test_sizes_that_are_fixed_run_in_blocks_too_and_one_block_needs_no_loop(count: int) -> None:
     _, _, argnums = CASES[1]

