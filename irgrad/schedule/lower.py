@@ -56,6 +56,8 @@ from irgrad.schedule.units import (
     variable,
 )
 from irgrad.schedule.unroll import unroll
+from irgrad.schedule.without_zeros import in_memory, without_zeros
+from irgrad.schedule.zeros import zeros_of
 
 INLINE_WEIGHT = 6
 """Operations up to which a value that is used once is written where it is used."""
@@ -442,6 +444,10 @@ def lower_function(
     )
     returned = frozenset(result.name for result in returned_values)
     everything = made_when_sized([*head, *statements, *extra])
+    zeros = zeros_of(graph)
+    nonzero = in_memory(zeros.nonzero, lowering.places, names.of)
+    needed = in_memory(zeros.needed, lowering.places, names.of)
+    everything = without_zeros(everything, nonzero, needed, names.fresh)
     lean = without_copies(unroll(everything, returned, names.fresh), returned)
     lean = before_loops(kept_at_once(in_place(lean, returned)))
     if parallel:

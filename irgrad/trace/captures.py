@@ -18,6 +18,7 @@ from irgrad.ir.graph import Node
 from irgrad.ir.types import ArrayType
 from irgrad.ops.shape import reshape
 from irgrad.ops.views import strided
+from irgrad.trace.patterns import pattern
 
 _FEW = 3
 """How many arrays of one type are worth putting together: as many as make a loop."""
@@ -110,8 +111,9 @@ class Captures:
         """Make parts of one input of the views of one array, and of arrays of one type.
 
         Of such arrays as nothing but the trace holds: nobody can change them, so their contents
-        may be copied.
+        may be copied, equal ones be one, and patterns be computed.
         """
+        self._find_patterns()
         for group in self._views():
             whole = self._shaped(group[0][1])
             for captured, part in group:
@@ -123,6 +125,22 @@ class Captures:
                 self._replace(captured, table, _row(place, rows.shape))
         replaced = self._trace.replaced
         self._trace.inputs = [node for node in self._trace.inputs if node not in replaced]
+
+    def _find_patterns(self) -> None:
+        """Compute the patterns among the arrays that nothing but the trace holds, each once."""
+        known: dict[Any, Node] = {}
+        for group in self._alone(1):
+            for array, node in group:
+                if array.base is not None:
+                    continue
+                key = (node.type, array.tobytes())
+                if key not in known:
+                    found = pattern(array, node.origin)
+                    if found is None:
+                        continue
+                    known[key] = found
+                self._trace.replaced[node] = known[key]
+                del self.arrays[id(array)]
 
     def _shaped(self, part: Part) -> Node:
         node = self.node_of(part.whole)
@@ -145,7 +163,7 @@ class Captures:
                 groups.setdefault((id(part.whole), part.shape), []).append((captured, part))
         return [group for group in groups.values() if len(group) >= _FEW]
 
-    def _alone(self) -> list[list[Captured]]:
+    def _alone(self, least_many: int = _FEW) -> list[list[Captured]]:
         """Return the arrays that nothing but the trace holds, in groups of one type."""
         pairs = list(self.arrays.values())
         probe = [(np.empty(1), None)]
@@ -155,7 +173,7 @@ class Captures:
         for captured, count in zip(pairs, counts, strict=True):
             if count == least[0]:
                 groups.setdefault(captured[1].type, []).append(captured)
-        return [group for group in groups.values() if len(group) >= _FEW]
+        return [group for group in groups.values() if len(group) >= least_many]
 
 
 def _row(place: int, shape: tuple[int, ...]) -> dict[str, Any]:
