@@ -110,7 +110,7 @@ class _Dead:
         return np.False_
 
     def _at(self, pattern: Any, indices: Sequence[Any]) -> Any:
-        """Return a pattern at indices for all trips: where they move otherwise, at any of theirs."""
+        """Return a pattern at indices for all trips: where they move otherwise, at any place."""
         places: list[Any] = []
         for axis, index in enumerate(indices):
             place = self._place(index)
