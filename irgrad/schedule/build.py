@@ -14,6 +14,16 @@ from irgrad.ir import op as lowerings
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Graph, Node
 from irgrad.ops import create
+from irgrad.ops.elementwise import (
+    add,
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    select,
+    subtract,
+)
 from irgrad.ops.ensure import ensure
 from irgrad.ops.index import gather
 from irgrad.ops.shape import concatenate, reshape
@@ -70,6 +80,8 @@ class Builder:
                 return SizeNumber(node.params["dim"], node.params["dtype"])
             if op is create.iota:
                 return SizeNumber(indices[0], node.array_type.dtype)
+            if isinstance(op.lowering, lowerings.Elementwise) and by_position(node):
+                return self.elementwise(node, indices)
             if not isinstance(op.lowering, lowerings.View):
                 raise InternalError(f"{op.name} is read before it is scheduled")
             operand = node.inputs[0]
@@ -78,6 +90,32 @@ class Builder:
                 raise InternalError(f"{op.name} is read before it is stored")
             node, indices = operand, followed
         return Read(node, indices)
+
+    def elementwise(self, node: Node, indices: tuple[Any, ...]) -> Any:
+        """Return the term for an element of an elementwise operation."""
+        rank = node.array_type.rank
+        operands = []
+        for operand in node.inputs:
+            aligned = indices[rank - operand.array_type.rank :]
+            operands.append(
+                self.access(
+                    operand,
+                    tuple(
+                        0 if dim == 1 else index
+                        for index, dim in zip(aligned, operand.array_type.shape, strict=True)
+                    ),
+                )
+            )
+        dtype = node.array_type.dtype
+        lowering = node.op.lowering
+        assert isinstance(lowering, lowerings.Elementwise)
+        if node.op is create.convert and node.inputs[0].array_type.dtype == dtype:
+            return operands[0]  # a copy
+        if node.op is create.convert:
+            return Term(_conversion(dtype), tuple(operands), dtype)
+        known = [operand.value if isinstance(operand, Number) else None for operand in operands]
+        expression = lowering.expression_for(known, dtype)
+        return Term(expression, tuple(operands), dtype, lowering.vector_math)
 
     def whole(self, node: Node) -> Node:
         """Return ``node``, stored as a contiguous array: copied where it is only a view."""
@@ -130,32 +168,45 @@ def _nothing(builder: Builder, node: Node) -> None:
 
 
 def _elementwise(builder: Builder, node: Node) -> None:
+    if by_position(node):
+        return  # computed where it is read: that costs less than memory
     shape = node.array_type.shape
     indices = all_indices(shape)
-    operands = []
-    for operand in node.inputs:
-        aligned = indices[len(shape) - operand.array_type.rank :]
-        operands.append(
-            builder.access(
-                operand,
-                tuple(
-                    0 if dim == 1 else index
-                    for index, dim in zip(aligned, operand.array_type.shape, strict=True)
-                ),
-            )
-        )
-    lowering = node.op.lowering
-    assert isinstance(lowering, lowerings.Elementwise)
-    if node.op is create.convert and node.inputs[0].array_type.dtype == node.array_type.dtype:
-        term = operands[0]  # a copy
-    elif node.op is create.convert:
-        term = Term(_conversion(node.array_type.dtype), tuple(operands), node.array_type.dtype)
-    else:
-        known = [operand.value if isinstance(operand, Number) else None for operand in operands]
-        expression = lowering.expression_for(known, node.array_type.dtype)
-        term = Term(expression, tuple(operands), node.array_type.dtype, lowering.vector_math)
-    builder.units.append(Kernel(node, domain_of(shape), indices, term))
+    builder.units.append(
+        Kernel(node, domain_of(shape), indices, builder.elementwise(node, indices))
+    )
     builder.stored.add(node)
+
+
+def by_position(node: Node) -> bool:
+    """Tell whether the elements of an array say where they are, or on which side of a diagonal.
+
+    Linear in the few operations that say it.
+    """
+    if not node.array_type.rank:
+        return False
+    if node.op in (add, subtract):
+        return _is_position(node)
+    if node.op is create.convert:
+        (operand,) = node.inputs
+        return operand.array_type.dtype.kind == "b" and by_position(operand)
+    if node.op is select:
+        condition, *numbers = node.inputs
+        return by_position(condition) and all(n.op is create.constant for n in numbers)
+    return node.op in _COMPARISONS and all(map(_is_position, node.inputs))
+
+
+def _is_position(node: Node) -> bool:
+    """Tell whether a node holds the places along an axis, or these and a number."""
+    while node.inputs and isinstance(node.op.lowering, lowerings.View):
+        node = node.inputs[0]
+    if node.op in (add, subtract):
+        x, y = node.inputs
+        return y.op is create.constant and _is_position(x)
+    return node.op is create.iota
+
+
+_COMPARISONS = (equal, less, less_equal, greater, greater_equal)
 
 
 def _conversion(dtype: np.dtype) -> str:
