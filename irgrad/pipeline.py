@@ -2,9 +2,10 @@
 
     fn -trace-> Graph -differentiate-> Graph -simplify-> Graph -schedule-> Program -emit-> text
 
-Each stage is a pure function from one frozen value to the next. Loops whose iterations don't wait
-for one another are operations on arrays (``vectorised``) from differentiation on. A ``Compilation``
-keeps all of it: reports, tests and ``explain`` read only that.
+Each stage is a pure function from one frozen value to the next. Sizes that the trace has fixed are
+numbers (``with_numbers``), and loops whose iterations don't wait for one another
+are operations on arrays (``vectorised``), from differentiation on. A ``Compilation`` keeps all of
+it: reports, tests and ``explain`` read only that.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from irgrad.ir import dims, loops
 from irgrad.ir.graph import Graph
 from irgrad.ir.module import EmittedModule
 from irgrad.ir.op import Kernel
+from irgrad.ir.rename import with_numbers
 from irgrad.ir.text import digest, graph_text
 from irgrad.ir.verify import verify
 from irgrad.ops import OPS
@@ -53,7 +55,7 @@ def differentiated(traced: Graph, wanted: Sequence[int], *, verified: bool = Tru
 
     Raises: DifferentiationError, InternalError.
     """
-    joint = value_and_gradient(hoisted(vectorised(traced)), wanted)
+    joint = value_and_gradient(hoisted(vectorised(with_numbers(traced))), wanted)
     if verified:
         verify(joint)
     return joint
@@ -81,7 +83,7 @@ def compile_graph(
     with stages.stage("simplify"):
         if joint is not None:
             joint = simplify(joint)
-        primal = simplify(vectorised(traced))
+        primal = simplify(vectorised(with_numbers(traced)))
         if verified:
             verify(primal)
             if joint is not None:

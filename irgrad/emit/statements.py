@@ -266,6 +266,8 @@ def _argument(argument: Any, printer: Printer) -> str:
         places = ", ".join(map(_place_text, argument.leading))
         leading = f"[{places}]" if argument.leading else ""
         return f"{argument.array}{leading}{'.T' if argument.transposed else ''}"
+    if isinstance(argument, bool):  # numba would compile the function for each literal value
+        return f"np.bool_({argument})"
     return printer.text(argument)
 
 

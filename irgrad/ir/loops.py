@@ -259,11 +259,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``function(*arguments)``: a library routine or a kernel that fills its last arguments."""
+    """``function(*arguments)``: a library routine or a kernel that fills its last arguments.
+
+    ``in_place`` are an argument it reads and one it fills where these may share memory.
+    """
 
     function: str
     arguments: tuple[Any, ...]
     nodes: tuple[int, ...] = ()
+    in_place: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,8 @@ class Kernel:
     """Whether all operands and results share the leading axes, however many axes follow."""
     whole: bool = False
     """Whether it takes arrays as they are, without a batch axis in front."""
+    in_place: int | None = None
+    """The operand whose memory the result may be, each element read before it is filled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Other sizes for those that a node's params, and the graphs among them, name."""
+"""Other sizes for those that a graph, a node's params, and the graphs among them, name."""
 
 from __future__ import annotations
 
@@ -38,3 +38,25 @@ def _graph(graph: Graph, sizes: Mapping[str, Dim]) -> Graph:
         nodes=tuple(became[node] for node in graph.nodes),
         outputs=tuple(became[node] for node in graph.outputs),
     )
+
+
+def with_numbers(graph: Graph) -> Graph:
+    """Return a graph with numbers for the sizes that its guards fix, and without these guards.
+
+    Linear; the graph itself where they fix none.
+    """
+    numbers: dict[str, Dim] = {}
+    for guard in graph.guards:
+        for size, number in ((guard.left, guard.right), (guard.right, guard.left)):
+            if guard.relation == "==" and isinstance(number, int) and str(size) in graph.hints:
+                numbers[str(size)] = number
+    if not numbers:
+        return graph
+    guards = tuple(
+        dims.Guard(left, guard.relation, right)
+        for guard in graph.guards
+        if isinstance(left := with_sizes(guard.left, numbers), dims.Size)
+        | isinstance(right := with_sizes(guard.right, numbers), dims.Size)
+    )
+    hints = {name: hint for name, hint in graph.hints.items() if name not in numbers}
+    return replace(_graph(graph, numbers), guards=guards, hints=hints)

@@ -23,19 +23,23 @@ from irgrad.ops.registry import declare
 from irgrad.ops.texts import emitted_function
 from irgrad.ops.triangular import triangular_solve
 
-# Arrays are filled in, as in triangular: it compiles in a third of the time.
+# What routines take by address stands in few arrays that are filled in: numba compiles a function
+# for np.array, np.ones and the like, and a view of an array takes it longer than an address. An
+# array whose address is taken is read again in the next trip of the loop around, so it lives.
 _CHOLESKY_KERNEL = '''def cholesky_{p}(a, out):
     """Fill out with the lower Cholesky factor of each matrix, of which the lower half is read."""
-    n, info, upper = np.empty(1, np.int32), np.empty(1, np.int32), np.empty(1, np.uint8)
-    n[0], info[0] = a.shape[1], 0
-    upper[0] = 85  # "U": the lower half in C order
+    n = a.shape[1]
+    numbers, letters = np.empty(2, np.int32), np.empty(1, np.uint8)
+    numbers[0], numbers[1], letters[0] = n, 0, 85  # "U": the lower half in C order
     for b in range(a.shape[0]):
-        for i in range(a.shape[1]):
-            for j in range(a.shape[1]):
+        for i in range(n):
+            for j in range(n):
                 out[b, i, j] = a[b, i, j] if j <= i else 0.0
-        if a.shape[1] > 0:
-            {p}potrf(upper.ctypes, n.ctypes, out[b].ctypes, n.ctypes, info.ctypes)
-        if info[0] != 0:
+        if n > 0:
+            {p}potrf(
+                letters.ctypes, numbers.ctypes, out[b].ctypes, numbers.ctypes, numbers[1:].ctypes
+            )
+        if numbers[1] != 0:
             raise np.linalg.LinAlgError("Matrix is not positive definite")
 '''
 
@@ -63,7 +67,7 @@ cholesky = declare(
         name="cholesky",
         evaluate=lambda a: np.linalg.cholesky(np.asarray(a)),
         infer=_cholesky_type,
-        lowering=Kernel("cholesky_{p}", _CHOLESKY_KERNEL, core=2, batched=True),
+        lowering=Kernel("cholesky_{p}", _CHOLESKY_KERNEL, core=2, batched=True, in_place=0),
         pullback=_cholesky_pullback,
         promote=numeric,
         samples=(
@@ -79,24 +83,24 @@ cholesky = declare(
 )
 """The lower factor L of symmetric (Hermitian) positive definite matrices, ``L @ L.T.conj()``."""
 
-emitted_function('''def cholesky_block_cotangent(factor, out):
-    """Turn the cotangent of a Cholesky factor into that of the matrix, in place, column by column.
+emitted_function('''def cholesky_block_cotangent(factor, out, start, stop):
+    """Turn the cotangent of rows and columns of a factor into that of the matrix, in place.
 
-    Smith, Differentiation of the Cholesky algorithm (1995).
+    Column by column: Smith, Differentiation of the Cholesky algorithm (1995).
     """
-    for i in range(factor.shape[0] - 1, -1, -1):
+    for i in range(stop - 1, start - 1, -1):
         pivot = 1 / factor[i, i]
         total = out[i, i]
-        for p in range(i + 1, factor.shape[0]):
+        for p in range(i + 1, stop):
             out[p, i] *= pivot
             total -= factor[p, i] * out[p, i]
         total *= 0.5 * pivot
         out[i, i] = total
-        for q in range(i):
+        for q in range(start, i):
             out[i, q] -= 2 * total * factor[i, q]
-        for p in range(i + 1, factor.shape[0]):
+        for p in range(i + 1, stop):
             entry = out[p, i]
-            for q in range(i):
+            for q in range(start, i):
                 out[p, q] -= entry * factor[i, q]
                 out[i, q] -= entry * factor[p, q]
 ''')
@@ -106,58 +110,51 @@ _COTANGENT_KERNEL = '''def cholesky_cotangent_{p}(factor, cotangent, out):
     Murray, Differentiation of the Cholesky decomposition (2016), section 4.2. To BLAS, arrays in C
     order are transposed ones.
     """
-    n = factor.shape[1]
-    one, minus, none = (
-        np.empty(1, factor.dtype), np.empty(1, factor.dtype), np.empty(1, factor.dtype)
-    )
-    whole, width = np.empty(1, np.int32), np.empty(1, np.int32)
-    before, after = np.empty(1, np.int32), np.empty(1, np.int32)
-    left, upper = np.empty(1, np.uint8), np.empty(1, np.uint8)
-    plain, turned = np.empty(1, np.uint8), np.empty(1, np.uint8)
-    block = np.empty(32 * 32, factor.dtype)
-    one[0], minus[0], none[0], whole[0] = 1.0, -1.0, 0.0, n
-    left[0], upper[0], plain[0], turned[0] = 76, 85, 78, 84  # "L", "U", "N", "T"
+    n, bytes = factor.shape[1], factor.itemsize
+    numbers, block = np.empty(3, factor.dtype), np.empty(32 * 32, factor.dtype)
+    sizes, letters = np.empty(4, np.int32), np.empty(4, np.uint8)
+    numbers[0], numbers[1], numbers[2], sizes[0] = 1.0, -1.0, 0.0, n
+    letters[0], letters[1], letters[2], letters[3] = 76, 85, 78, 84  # "L", "U", "N", "T"
     for b in range(factor.shape[0]):
         for i in range(n):
             for j in range(n):
                 out[b, i, j] = cotangent[b, i, j] if j <= i else 0.0
+        one, whole = np.intp(numbers.ctypes.data), np.intp(sizes.ctypes.data)
+        minus, none = one + bytes, one + 2 * bytes
+        before, after, width = whole + 4, whole + 8, whole + 12
+        left, scratch = np.intp(letters.ctypes.data), np.intp(block.ctypes.data)
+        upper, plain, turned = left + 1, left + 2, left + 3
         stop = n
         while stop > 0:
             start = max(0, stop - 32)
-            before[0] = start
-            after[0] = n - stop
-            width[0] = stop - start
+            sizes[1], sizes[2], sizes[3] = start, n - stop, stop - start
+            rows = np.intp(factor.ctypes.data) + (b * n + start) * n * bytes
+            below = np.intp(factor.ctypes.data) + (b * n + stop) * n * bytes
+            out_rows = np.intp(out.ctypes.data) + (b * n + start) * n * bytes
+            out_below = np.intp(out.ctypes.data) + (b * n + stop) * n * bytes
+            corner = start * bytes
             if stop < n:
                 {p}trsm(
-                    left.ctypes, upper.ctypes, plain.ctypes, plain.ctypes, width.ctypes,
-                    after.ctypes, one.ctypes, factor[b, start:, start:].ctypes, whole.ctypes,
-                    out[b, stop:, start:].ctypes, whole.ctypes,
+                    left, upper, plain, plain, width, after, one, rows + corner, whole,
+                    out_below + corner, whole,
                 )
                 {p}gemm(
-                    plain.ctypes, turned.ctypes, width.ctypes, width.ctypes, after.ctypes,
-                    one.ctypes, factor[b, stop:, start:].ctypes, whole.ctypes,
-                    out[b, stop:, start:].ctypes, whole.ctypes, none.ctypes, block.ctypes,
-                    width.ctypes,
+                    plain, turned, width, width, after, one, below + corner, whole,
+                    out_below + corner, whole, none, scratch, width,
                 )
                 for i in range(stop - start):
                     for j in range(i + 1):
                         out[b, start + i, start + j] -= block[i * (stop - start) + j]
                 if start > 0:
                     {p}gemm(
-                        plain.ctypes, plain.ctypes, before.ctypes, after.ctypes, width.ctypes,
-                        minus.ctypes, factor[b, start:].ctypes, whole.ctypes,
-                        out[b, stop:, start:].ctypes, whole.ctypes, one.ctypes,
-                        out[b, stop:].ctypes, whole.ctypes,
+                        plain, plain, before, after, width, minus, rows, whole,
+                        out_below + corner, whole, one, out_below, whole,
                     )
                     {p}gemm(
-                        plain.ctypes, turned.ctypes, before.ctypes, width.ctypes, after.ctypes,
-                        minus.ctypes, factor[b, stop:].ctypes, whole.ctypes,
-                        out[b, stop:, start:].ctypes, whole.ctypes, one.ctypes,
-                        out[b, start:].ctypes, whole.ctypes,
+                        plain, turned, before, width, after, minus, below, whole,
+                        out_below + corner, whole, one, out_rows, whole,
                     )
-            cholesky_block_cotangent(
-                factor[b, start:stop, start:stop], out[b, start:stop, start:stop]
-            )
+            cholesky_block_cotangent(factor[b], out[b], start, stop)
             if start > 0:
                 for i in range(stop - start):
                     for j in range(i + 1):
@@ -166,9 +163,8 @@ _COTANGENT_KERNEL = '''def cholesky_cotangent_{p}(factor, cotangent, out):
                         block[j * (stop - start) + i] = entry
                     block[i * (stop - start) + i] *= 2.0
                 {p}gemm(
-                    plain.ctypes, plain.ctypes, before.ctypes, width.ctypes, width.ctypes,
-                    minus.ctypes, factor[b, start:].ctypes, whole.ctypes, block.ctypes,
-                    width.ctypes, one.ctypes, out[b, start:].ctypes, whole.ctypes,
+                    plain, plain, before, width, width, minus, rows, whole, scratch, width, one,
+                    out_rows, whole,
                 )
             stop = start
 '''
@@ -205,7 +201,9 @@ cholesky_cotangent: Op = declare(
         name="cholesky_cotangent",
         evaluate=_cotangent_evaluated,
         infer=_cholesky_type,
-        lowering=Kernel("cholesky_cotangent_{p}", _COTANGENT_KERNEL, core=2, batched=True),
+        lowering=Kernel(
+            "cholesky_cotangent_{p}", _COTANGENT_KERNEL, core=2, batched=True, in_place=1
+        ),
         pullback=_cotangent_pullback,
         promote=floating,
         samples=tuple(

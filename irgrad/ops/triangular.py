@@ -11,34 +11,31 @@ from irgrad.ops.declare import real
 from irgrad.ops.matrices import numeric, system_type, transposed, well_conditioned
 from irgrad.ops.registry import declare
 
-# What routines take by address stands in arrays that are filled in: numba compiles a function for
-# each of np.array, np.ones, np.zeros and np.full, and for each type of each.
+# Numba would compile the kernel for each literal value of its flags, so they come as np.bool_.
 _TRIANGULAR_KERNEL = '''def triangular_solve_{p}(matrix, right, out, lower, flipped):
     """Solve triangular systems by BLAS, to which arrays in C order are transposed: X L' = B'."""
-    one, size, count = np.empty(1, matrix.dtype), np.empty(1, np.int32), np.empty(1, np.int32)
-    side, half, unit = np.empty(1, np.uint8), np.empty(1, np.uint8), np.empty(1, np.uint8)
-    turned, opposite = np.empty(1, np.uint8), np.empty(1, np.uint8)
-    one[0], size[0], count[0] = 1.0, matrix.shape[1], right.shape[2]
-    side[0] = 82  # "R"
-    half[0] = 85 if lower else 76  # "U" or "L"
-    turned[0] = 84 if flipped else 78  # "T" or "N"
-    opposite[0] = 78 if flipped else 84
-    unit[0] = 78  # "N": the diagonal is read
+    n, columns, bytes = matrix.shape[1], right.shape[2], matrix.itemsize
+    one, sizes, letters = np.empty(1, matrix.dtype), np.empty(2, np.int32), np.empty(5, np.uint8)
+    one[0], sizes[0], sizes[1] = 1.0, n, columns
+    letters[0], letters[1] = 82, 85 if lower else 76  # "R"; "U" or "L"
+    letters[2], letters[3] = 84 if flipped else 78, 78 if flipped else 84  # "T" and "N"
+    letters[4] = 78  # "N": the diagonal is read
     for b in range(right.shape[0]):
-        for i in range(right.shape[1]):
+        for i in range(n):
             if matrix[b, i, i] == 0.0:
                 raise np.linalg.LinAlgError("Singular matrix")
-            for j in range(right.shape[2]):
+            for j in range(columns):
                 out[b, i, j] = right[b, i, j]
-        if right.shape[1] > 0 and right.shape[2] == 1:
-            {p}trsv(
-                half.ctypes, opposite.ctypes, unit.ctypes, size.ctypes, matrix[b].ctypes,
-                size.ctypes, out[b].ctypes, count.ctypes,
-            )
-        elif right.shape[1] > 0 and right.shape[2] > 0:
+        size, side = np.intp(sizes.ctypes.data), np.intp(letters.ctypes.data)
+        count, half, turned, opposite, unit = size + 4, side + 1, side + 2, side + 3, side + 4
+        source = np.intp(matrix.ctypes.data) + b * n * n * bytes
+        target = np.intp(out.ctypes.data) + b * n * columns * bytes
+        if n > 0 and columns == 1:
+            {p}trsv(half, opposite, unit, size, source, size, target, count)
+        elif n > 0 and columns > 0:
             {p}trsm(
-                side.ctypes, half.ctypes, turned.ctypes, unit.ctypes, count.ctypes, size.ctypes,
-                one.ctypes, matrix[b].ctypes, size.ctypes, out[b].ctypes, count.ctypes,
+                side, half, turned, unit, count, size, np.intp(one.ctypes.data), source, size,
+                target, count,
             )
 '''
 
@@ -71,7 +68,12 @@ triangular_solve = declare(
         evaluate=_triangular,
         infer=lambda matrix, right, **params: system_type("a triangular system", matrix, right),
         lowering=Kernel(
-            "triangular_solve_{p}", _TRIANGULAR_KERNEL, ("lower", "flipped"), core=2, batched=True
+            "triangular_solve_{p}",
+            _TRIANGULAR_KERNEL,
+            ("lower", "flipped"),
+            core=2,
+            batched=True,
+            in_place=1,
         ),
         pullback=_triangular_pullback,
         promote=numeric,

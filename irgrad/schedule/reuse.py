@@ -8,7 +8,7 @@ of its kind was read for the last time takes over its memory.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -16,6 +16,8 @@ from irgrad.ir import dims, loops
 from irgrad.ir.dims import Dim
 from irgrad.schedule.dependence import reads_apart, terms_of
 
+_LOOPS = (loops.Loop, loops.Blocks)
+PRODUCT = "np.dot"
 LEAST = 512
 """Elements from which an array takes over memory; smaller ones are not worth a line."""
 
@@ -111,10 +113,10 @@ def in_freed_memory(
     """Return the statements with large arrays in the memory of those read for the last time.
 
     Also of one that is read for the last time element by element, just before the new one is set,
-    and of scratch within a block. Views of such an array follow it. Arrays that grow keep theirs,
+    and of scratch within a loop. Views of such an array follow it. Arrays that grow keep theirs,
     and so do results.
     """
-    statements = _in_blocks(statements)
+    statements = _last_reads_first(_in_loops(statements))
     looks_at = arrays_behind(statements)
     lives = _lives(statements, looks_at)
     bound = {looks_at.get(name, name) for name in returned}
@@ -163,17 +165,62 @@ def in_freed_memory(
     return result
 
 
-def _in_blocks(statements: Sequence[loops.Statement]) -> Sequence[loops.Statement]:
-    """Return the statements with the scratch of blocks in freed memory, block by block."""
-    if not any(isinstance(part, loops.Blocks) for part in statements):
+def _last_reads_first(statements: Sequence[loops.Statement]) -> list[loops.Statement]:
+    """Return the statements with calls that free an array before ones that begin another like it.
+
+    Of two calls side by side that don't wait for one another, as the products with a cotangent are.
+    """
+    result = list(statements)
+    made = {part.name: part for part in statements if isinstance(part, loops.Allocate)}
+    looks_at = arrays_behind(statements)
+    lives = _lives(statements, looks_at)
+
+    def kinds(words: Iterable[str], end: int, place: int) -> set[tuple[Any, Any]]:
+        """Return shape and dtype of the large arrays that live from, or up to, a place."""
+        arrays = {looks_at.get(word, word) for word in words}
+        return {
+            (made[name].shape, made[name].dtype)
+            for name in arrays
+            if name in made and lives[name][end] == place and _is_large(made[name].shape)
+        }
+
+    for place in range(len(result) - 1):
+        one, other = result[place : place + 2]
+        if not (isinstance(one, loops.Call) and isinstance(other, loops.Call)):
+            continue
+        begun = kinds(loops.words(one.arguments[-1]), 0, place)
+        freed = kinds(loops.words(other.arguments[:-1]), 1, place + 1)
+        if begun & freed and not _waits(one, other, looks_at):
+            result[place : place + 2] = other, one
+    return result
+
+
+def _waits(one: loops.Call, other: loops.Call, looks_at: Mapping[str, str]) -> bool:
+    """Tell whether one of two calls fills an array that the other one uses."""
+    if one.function != other.function or one.function != PRODUCT:
+        return True  # which arguments a kernel fills isn't known here
+    used = [
+        {looks_at.get(word, word) for word in loops.words(call.arguments)} for call in (one, other)
+    ]
+    filled = [
+        {looks_at.get(word, word) for word in loops.words(call.arguments[-1])}
+        for call in (one, other)
+    ]
+    return not (filled[0].isdisjoint(used[1]) and filled[1].isdisjoint(used[0]))
+
+
+def _in_loops(statements: Sequence[loops.Statement]) -> Sequence[loops.Statement]:
+    """Return the statements with the scratch of loops in freed memory, loop by loop."""
+    if not any(isinstance(part, loops.Allocate) and part.scratch for part in statements):
         return statements
-    outside = [part for part in statements if not isinstance(part, loops.Blocks)]
+    outside = [part for part in statements if type(part) not in _LOOPS]
     lives = _lives(statements, {})
     viewed = set(arrays_behind(outside).values())
     dropped: set[str] = set()
     result: list[loops.Statement] = []
     for place, part in enumerate(statements):
-        if isinstance(part, loops.Blocks):
+        if type(part) in _LOOPS:
+            assert isinstance(part, loops.Loop)
             own = [
                 array
                 for array in outside
@@ -195,7 +242,9 @@ def _in_blocks(statements: Sequence[loops.Statement]) -> Sequence[loops.Statemen
 def _replaces(
     part: loops.Statement, old: str, new: str, looks_at: Mapping[str, str]
 ) -> bool:
-    """Tell whether a nest sets each element of an array after the last read of that of another."""
+    """Tell whether each element of an array is set after the last read of that of another."""
+    if isinstance(part, loops.Call):
+        return _fills_in_place(part, old, new, looks_at)
     if any(looks_at.get(word) in (old, new) for word in loops.words(part)):
         return False
     around: set[str] = set()
@@ -229,6 +278,15 @@ def _replaces(
             and set(places) == around
         )
     return False
+
+
+def _fills_in_place(
+    call: loops.Call, old: str, new: str, looks_at: Mapping[str, str]
+) -> bool:
+    """Tell whether a kernel may fill one array in the memory of another, which it reads once."""
+    used = [looks_at.get(word, word) for word in loops.words(call.arguments)]
+    shared = call.in_place and tuple(looks_at.get(name, name) for name in call.in_place)
+    return shared == (old, new) and used.count(old) == used.count(new) == 1
 
 
 def _stores(part: loops.Statement, array: str) -> bool:

@@ -181,11 +181,14 @@ def _opaque(context: Context, routine: Routine) -> list[loops.Statement]:
             arguments.append(seen(name, shape) if type.rank else name)
             continue
         arguments.append(seen(name, type.shape))
+    shared = None
+    if lowering.in_place is not None:
+        shared = arguments[lowering.in_place], arguments[len(routine.operands)]
     for argument in lowering.arguments:
         param = node.params[argument]
         is_number = isinstance(param, float)
         arguments.append(loops.Literal(param, np.dtype(np.float64)) if is_number else param)
-    return [loops.Call(function, tuple(arguments), (number,)), *after]
+    return [loops.Call(function, tuple(arguments), (number,), shared), *after]
 
 
 def _item(context: Context, routine: Routine) -> list[loops.Statement]:

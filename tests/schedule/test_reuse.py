@@ -10,6 +10,7 @@ import irgrad
 from irgrad.ir import loops
 from irgrad.ir.dims import symbol
 from irgrad.schedule.reuse import in_freed_memory, without_copies
+from tests.oracles import check
 
 FLOAT = np.dtype(np.float64)
 N = symbol("n")
@@ -190,3 +191,66 @@ def test_scratch_of_a_block_is_taken_over_within_it() -> None:
     assert lean(own("a"), own("b", scratch=False)) == ["a", "b"]
     assert lean(own("a"), own("b", fill=0.0)) == ["a", "b"]
     assert lean(own("a"), own("b"), after=(filled("y", "b"),)) == ["a", "b"]
+
+
+def product(left: str, right: str, target: str) -> loops.Call:
+    return loops.Call("np.dot", (left, right, target))
+
+
+def test_a_product_that_frees_an_array_comes_before_one_that_begins_another() -> None:
+    body = [made("a"), made("b"), filled("a", "x"), product("y", "z", "b"), product("a", "y", "w")]
+    lean = in_freed_memory([*body, filled("out", "b")], frozenset({"out"}))
+    assert [part.arguments[-1] for part in lean if isinstance(part, loops.Call)] == ["w", "b"]
+
+
+def test_products_that_wait_for_one_another_keep_their_order() -> None:
+    for second in (product("a", "b", "w"), product("a", "y", "z"), product("a", "y", "x")):
+        first = product("x", "z", "b")
+        body = [made("a"), made("b"), filled("a", "x"), first, second, filled("out", "b")]
+        lean = in_freed_memory(body, frozenset({"out"}))
+        assert [part for part in lean if isinstance(part, loops.Call)] == [first, second]
+
+
+def kernel(source: str, target: str, *others: str) -> loops.Call:
+    return loops.Call("fill", (*others, source, target), (), (source, target))
+
+
+def test_a_kernel_fills_the_memory_of_what_it_reads_last() -> None:
+    views = [loops.Rearrange("a_rows", "a", (1, N)), loops.Rearrange("b_rows", "b", (1, N))]
+    body = [made("a"), made("b"), *views, filled("a", "x"), kernel("a_rows", "b_rows")]
+    lean = in_freed_memory([*body, filled("out", "b")], frozenset({"out"}))
+    assert "b" not in allocated(lean)
+
+
+def test_a_kernel_keeps_memory_apart_that_it_reads_otherwise_or_later() -> None:
+    for call, last in (
+        (kernel("a", "b", "a"), filled("out", "b")),  # another argument looks at it too
+        (kernel("a", "b"), loops.Call("np.dot", ("a", "b", "out"))),  # it is read again
+        (loops.Call("fill", ("a", "b")), filled("out", "b")),  # not said to be in place
+        (kernel("x", "b", "a"), filled("out", "b")),  # in the memory of another argument
+    ):
+        body = [made("a"), made("b"), filled("a", "x"), call, last]
+        assert allocated(in_freed_memory(body, frozenset({"out"}))) == ["a", "b"]
+
+
+def test_factors_of_what_is_used_again_are_right() -> None:
+    def function(a: Any, x: Any) -> Any:
+        k = a @ a.T + 4.0 * np.eye(a.shape[0])
+        factor = np.linalg.cholesky(k)
+        again = np.linalg.cholesky(k + 1.0)
+        return np.sum(factor * k) + np.sum(np.linalg.solve(again, x) * np.linalg.solve(factor, x))
+
+    a, x = (0.2 * np.random.default_rng(seed).normal(size=(30, 30)) for seed in (0, 1))
+    check(function, a, x, order=1, fixed=True)
+
+
+def test_scratch_of_a_loop_is_taken_over_within_it() -> None:
+    def function(q: Any, k: Any) -> Any:
+        scores = np.tanh(q @ np.swapaxes(k, 1, 2))
+        return np.sum(np.cos(scores @ k) * q)
+
+    q, k = (0.1 * np.random.default_rng(seed).normal(size=(3, 40, 40)) for seed in (0, 1))
+    source = irgrad.compile(function, argnums=(0, 1), jit=False).lower(q, k).module.source
+    gradient = source[source.index("def value_and_grad") :]
+    assert gradient.count("its memory, used again") >= 2
+    check(function, q, k, order=1)
