@@ -5,7 +5,7 @@ Reference: Griewank & Walther, Evaluating Derivatives (2008), chapter 3 (reverse
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -123,7 +123,8 @@ def _contribute(
         contributions = (_guarded(cotangent, second, True), masked_product(first, cotangent))
     else:
         at_pole = masked and node in poles
-        contributions = _contributions(trace, node, cotangent, at_pole, transposing)
+        sure = () if transposing else [o for o in node.inputs if o not in poles]
+        contributions = _contributions(trace, node, cotangent, at_pole, transposing, sure)
     for operand, contribution in zip(node.inputs, contributions, strict=True):
         if contribution is None or operand not in active:
             continue
@@ -168,9 +169,17 @@ def _guarded(cotangent: Any, slope: Any, transposing: bool) -> Any:
 
 
 def _contributions(
-    trace: Trace, node: Node, cotangent: Any, at_pole: bool, transposing: bool
+    trace: Trace,
+    node: Node,
+    cotangent: Any,
+    at_pole: bool,
+    transposing: bool,
+    sure: Collection[Node] = (),
 ) -> Sequence[Any]:
-    """Return what ``node`` sends to its operands; ``at_pole`` keeps masked zeros zero."""
+    """Return what ``node`` sends to its operands; ``at_pole`` keeps masked zeros zero.
+
+    So does a plain product with an operand that is ``sure`` to be finite, as far as poles go.
+    """
     op = node.op
     if op.nondifferentiable:
         raise _missing(node, op.nondifferentiable)
@@ -201,7 +210,7 @@ def _contributions(
                 cotangent if slope == 1 else -cotangent if slope == -1 else
                 0 if slope == 0 else cotangent * slope
             )  # fmt: skip
-        elif guarded:
+        elif guarded and slope.node not in sure:
             products.append(_guarded(cotangent, slope, transposing))
         else:
             products.append(cotangent * slope)

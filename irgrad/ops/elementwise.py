@@ -168,16 +168,17 @@ arctan2 = elementwise(
 
 
 def _winning(x: Any, y: Any) -> Any:
-    """Return 1 where ``x > y``, one half where they are equal, else 0."""
+    """Return 1 where ``x > y``, 0 where ``x < y``, else one half: at a tie or beside a NaN."""
     dtype = np.result_type(x, y)
-    return (0.5 * (np.greater(x, y).astype(dtype) + np.greater_equal(x, y))).astype(dtype)
+    return (0.5 * (np.greater(x, y).astype(dtype) + ~np.less(x, y))).astype(dtype)
 
 
 winning = elementwise(
     _winning,
     real_only=True,
     name="winning",
-    emit="(1.0 if x > y else 0.5) if x >= y else 0.0",
+    # The comparison that maximum makes comes first, so that the two share it.
+    emit="0.0 if x < y else (1.0 if x > y else 0.5)",
     jumps=True,
     promote=lambda dtypes: tuple(np.maximum.resolve_dtypes((*dtypes, None))),
     partials=lambda out, x, y: (0.0, 0.0),
@@ -185,7 +186,7 @@ winning = elementwise(
         Sample((np.array([1.0, 2.0, 3.0]), np.array([2.0, 0.5, 3.5]))),
         Sample((np.array([1.0, 2.0]), np.array([1.0, 0.0])), differentiable=False),
     ),
-    convention="one half at a tie; derivative 0 everywhere",
+    convention="one half at a tie or beside a NaN; derivative 0 everywhere",
 )
 """The share of ``x`` in ``maximum(x, y)``; the factor its cotangent gets."""
 

@@ -113,6 +113,25 @@ def masked_product_of_masked(build: Build, node: Node) -> Node | None:
     return None
 
 
+@rule(multiply, masked_product)
+def product_of_masked(build: Build, node: Node) -> Node | None:
+    """masked_product(s, m) * x -> masked_product(s, m * x), s a scalar; where s is second too.
+
+    Regroups products. Still 0 where s is.
+    """
+    if not node.array_type.shape or not reassociates(node):
+        return None
+    for masked, x in (node.inputs, node.inputs[::-1]):
+        if masked.op is not masked_product or not x.array_type.shape:
+            continue
+        first, second = masked.inputs
+        if not first.array_type.shape and second.array_type.shape:
+            return build(masked_product, first, build(multiply, second, x))
+        if not second.array_type.shape and first.array_type.shape:
+            return build(masked_product, build(multiply, first, x), second)
+    return None
+
+
 @rule(select, reshape, divide, multiply, negative)
 def shared_nothing(build: Build, node: Node) -> Node | None:
     """select(c, 0 / sum(c), 0) -> 0, as a cotangent of 0 shared among the ties of a maximum.

@@ -245,6 +245,25 @@ def test_random_programs_agree_with_differences(program: Any) -> None:
     check(program, numbers(3, 2), numbers(3, 2, seed=1), narrow=False, rounding=1e-10)
 
 
+def test_a_factor_on_no_way_to_a_pole_needs_no_mask() -> None:
+    """The root has a pole; what its product is multiplied by in the end, z, has none."""
+
+    def price(s: Any, t: Any, z: Any) -> Any:
+        return np.sum(np.maximum(s * np.exp(np.sqrt(t) * z) - 1.0, 0.0))
+
+    z = np.array([-1.0, 0.5, 2.0])
+    f = irgrad.compile(price, argnums=(0, 1), jit=False)
+    s, root = 1.1, np.sqrt(0.3)
+    alive = s * np.exp(root * z) > 1
+    by_s, by_t = f.grad(s, 0.3, z)
+    np.testing.assert_allclose(by_s, np.sum(alive * np.exp(root * z)), rtol=1e-14)
+    expected = np.sum(alive * s * np.exp(root * z) * z) * 0.5 / root
+    np.testing.assert_allclose(by_t, expected, rtol=1e-14)
+    masked = [n for n in f.adjoint.nodes if n.op.name == "masked_product" and n.array_type.shape]
+    assert len(masked) == 1
+    np.testing.assert_array_equal(f.grad(0.0, 0.0, z), 0.0)
+
+
 def test_a_factor_that_is_infinite_in_the_branch_not_taken_leaves_no_nan() -> None:
     x = np.array([0.0, 1.0, 2.0])
     entropy = irgrad.compile(lambda x: np.sum(np.where(x > 0, x * np.log(x), 0.0)), jit=False)

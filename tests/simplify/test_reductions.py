@@ -209,6 +209,17 @@ def test_scalars_leave_masked_products_inside_sums(compare, check):
     check(compared, "ordinary")
 
 
+@pytest.mark.parametrize("s_first", [True, False])
+def test_scalars_leave_products_with_masked_ones_inside_sums(compare, check, s_first):
+    def function(s, x, y):
+        return np.sum(y * (masked_product(s, x) if s_first else masked_product(x, s)))
+
+    compared = compare(function, s="", x="n", y="n")
+    arrays = [n for n in compared.after.nodes if n.op.name != "input" and n.array_type.shape]
+    assert [node.op.name for node in arrays] == ["multiply"]
+    check(compared, "ordinary")
+
+
 def test_a_scalar_of_zero_still_masks_what_is_infinite(compare):
     compared = compare(lambda s, x, y: np.sum(masked_product(s * x, y)), s="", x="n", y="n")
     y = np.array([1.0, np.inf, np.inf, 2.0, 3.0, np.inf])
