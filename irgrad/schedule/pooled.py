@@ -1,4 +1,4 @@
-"""Small arrays of one width as rows of one piece of memory.
+"""Small arrays of one width, beside blocks of rows, as rows of one piece of memory.
 
 Asking for memory costs some 60 ns an array, as much as a loop over a hundred elements, and a block
 of rows has a dozen arrays of scratch and of sums. The loops over them then also have fewer pieces
@@ -26,10 +26,12 @@ def pooled(
     returned: frozenset[str],
     fresh: Callable[[str], str],
 ) -> list[loops.Statement]:
-    """Return the statements with such arrays in common memory; linear.
+    """Return the statements with such arrays in common memory, if they run in blocks; linear.
 
     Arrays that are returned, looked at in part, or taken whole by a routine keep their own.
     """
+    if not any(isinstance(part, loops.Blocks) for part in statements):
+        return list(statements)
     bound = _bound(statements) | returned
     groups: dict[tuple[Any, ...], list[loops.Allocate]] = {}
     for part in statements:

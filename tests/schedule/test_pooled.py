@@ -16,6 +16,9 @@ FLOAT = np.dtype(float)
 N = dims.symbol("n")
 
 
+BLOCKS = loops.Blocks("i", N, (), size="rows", length=8)
+
+
 def fresh(name: str) -> str:
     return name
 
@@ -31,16 +34,19 @@ def rows(name: str, memory: str, start: int, size: int, step: int = 1) -> loops.
 def test_arrays_of_one_width_share_memory_where_the_first_was_made() -> None:
     use = loops.Store("b", (0,), loops.Load("a", (1, 2)))
     lone = made("c", 3, 7)
-    statements = [made("a", 3, 8), lone, made("b", 8), use]
+    statements = [made("a", 3, 8), lone, made("b", 8), use, BLOCKS]
     views = [rows("a", "scratch", 0, 3), rows("b", "scratch", 3, 1, step=0)]
-    assert pooled(statements, frozenset(), fresh) == [made("scratch", 4, 8), *views, lone, use]
+    assert pooled(statements, frozenset(), fresh) == [
+        made("scratch", 4, 8), *views, lone, use, BLOCKS,
+    ]  # fmt: skip
+    assert pooled(statements[:-1], frozenset(), fresh) == statements[:-1]
 
 
 def test_sums_share_memory_that_begins_as_they_do() -> None:
-    statements = [made("a", 8), made("b", 2, 8, fill=0.0), made("c", 8, fill=0.0)]
+    statements = [made("a", 8), made("b", 2, 8, fill=0.0), made("c", 8, fill=0.0), BLOCKS]
     views = [rows("b", "sums", 0, 2), rows("c", "sums", 2, 1, step=0)]
     together = pooled(statements, frozenset(), fresh)
-    assert together == [made("a", 8), made("sums", 3, 8, fill=0.0), *views]
+    assert together == [made("a", 8), made("sums", 3, 8, fill=0.0), *views, BLOCKS]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,7 @@ def test_sums_share_memory_that_begins_as_they_do() -> None:
     ],
 )
 def test_others_keep_their_own(other: loops.Allocate) -> None:
-    statements = [made("a", 8), other]
+    statements = [made("a", 8), other, BLOCKS]
     assert pooled(statements, frozenset(), fresh) == statements
 
 
@@ -72,14 +78,14 @@ def test_others_keep_their_own(other: loops.Allocate) -> None:
     ],
 )
 def test_what_is_taken_whole_or_in_part_keeps_its_own(use: loops.Statement) -> None:
-    statements = [made("a", 8), made("b", 8), loops.Loop("i", 3, (use,))]
+    statements = [made("a", 8), made("b", 8), loops.Loop("i", 3, (use,)), BLOCKS]
     assert pooled(statements, frozenset(), fresh) == statements
-    also = [made("z", 8), loops.Rearrange("a", "z"), made("b", 8), use]
+    also = [made("z", 8), loops.Rearrange("a", "z"), made("b", 8), use, BLOCKS]
     assert pooled(also, frozenset(), fresh) == also
 
 
 def test_what_is_returned_keeps_its_own() -> None:
-    statements = [made("a", 8), made("b", 8)]
+    statements = [made("a", 8), made("b", 8), BLOCKS]
     assert pooled(statements, frozenset({"a"}), fresh) == statements
 
 
