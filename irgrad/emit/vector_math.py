@@ -110,6 +110,8 @@ KERNELS: tuple[Kernel, ...] = (
     _float64("acosh", 2.0, "log1p_sum"),
     _float64("atanh", 2.0, "log1p"),
     _float64("pow", 1.5),
+    _helper("rank"),
+    _helper("ranked"),
     _helper("exp_short"),
     _helper("log_short"),
     _float32("exp", "exp_short"),

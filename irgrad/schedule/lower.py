@@ -25,6 +25,7 @@ from irgrad.schedule.interface import allocations, results, sizes_and_checks
 from irgrad.schedule.invariants import before_loops
 from irgrad.schedule.kept_rows import kept_at_once
 from irgrad.schedule.late import made_when_sized
+from irgrad.schedule.maxima import by_rank
 from irgrad.schedule.names import Names
 from irgrad.schedule.nest import Around, Stretch
 from irgrad.schedule.one_block import without_loop
@@ -478,7 +479,8 @@ def _tidied(
     written = copies_as_loops(keep_sums_local(statements, names.fresh))
     rows = through_rows(tidy(forwards(written), names), names)
     lean = in_freed_memory(in_blocks(rows, names), returned)
-    final = spread_out(lean if parallel else pooled(lean, returned, names.fresh))
+    lean = spread_out(lean if parallel else pooled(lean, returned, names.fresh))
+    final = by_rank(lean, names.fresh)
     return final if parallel else in_two_buffers(final, returned, names.fresh)
 
 
