@@ -145,9 +145,12 @@ def _share(statement: loops.Share, printer: Printer) -> list[str]:
         f"({part} + 1) * {trips} // {parts}",
         [copies.get(name, name) for name in statement.parameters],
     )
+    limits = [str(statement.most), f"{work} // {least}"]
+    if statement.length > 1:
+        limits.append(f"{trips} // {statement.length}")
     view = ShareView(
         parts=parts,
-        count=f"min({statement.most}, {work} // {least})",
+        count=f"min({', '.join(limits)}) // 2 * 2",
         alone=tuple(alone),
         copies=statements_text(statement.copies, printer),
         part=part,

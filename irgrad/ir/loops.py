@@ -147,9 +147,9 @@ class Share(Loop):
 
     The body is that of the function ``task``, which does the trips from ``first`` to ``last`` and
     gets ``parameters`` besides, whose sizes it asserts by ``checks``. There are as many ``parts``
-    as ``work``, about the number of operations, has room for ``least``, and ``most`` of them at
-    most; where that is more than one, ``copies`` makes room for the totals of each, and ``sums``
-    folds those of one into them.
+    as ``work``, about the number of operations, has room for ``least``, ``most`` of them at most,
+    and each does ``length`` trips at least; where that is more than one, ``copies`` makes room for
+    the totals of each, and ``sums`` folds those of one into them.
     """
 
     task: str = ""
@@ -164,6 +164,7 @@ class Share(Loop):
     work: Dim = 0
     least: Dim = 0
     most: int = 1
+    length: int = 1
 
 
 @dataclass(frozen=True, slots=True)

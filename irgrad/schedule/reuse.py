@@ -211,30 +211,27 @@ def _waits(one: loops.Call, other: loops.Call, looks_at: Mapping[str, str]) -> b
 
 def _in_loops(statements: Sequence[loops.Statement]) -> Sequence[loops.Statement]:
     """Return the statements with the scratch of loops in freed memory, loop by loop."""
-    if not any(isinstance(part, loops.Allocate) and part.scratch for part in statements):
-        return statements
     outside = [part for part in statements if type(part) not in _LOOPS]
-    lives = _lives(statements, {})
+    scratch = [p for p in outside if isinstance(p, loops.Allocate) and p.scratch and p.fill is None]
+    lives = _lives(statements, {}) if scratch else {}
     viewed = set(arrays_behind(outside).values())
     dropped: set[str] = set()
     result: list[loops.Statement] = []
     for place, part in enumerate(statements):
-        if type(part) in _LOOPS:
+        if isinstance(part, loops.Share):  # a function of its own, its scratch inside
+            part = replace(part, body=tuple(in_freed_memory(part.body, frozenset())))
+        elif type(part) in _LOOPS and scratch:
             assert isinstance(part, loops.Loop)
-            own = [
-                array
-                for array in outside
-                if isinstance(array, loops.Allocate)
-                and array.scratch
-                and array.fill is None
-                and lives.get(array.name) == (place, place)
-                and array.name not in viewed
-            ]
-            lean = in_freed_memory([*own, *part.body], frozenset())
-            body = tuple(inner for inner in lean if not isinstance(inner, loops.Allocate))
-            kept = {inner.name for inner in lean if isinstance(inner, loops.Allocate)}
-            dropped.update(array.name for array in own if array.name not in kept)
-            part = replace(part, body=body)
+            own = {
+                array.name: array
+                for array in scratch
+                if lives.get(array.name) == (place, place) and array.name not in viewed
+            }
+            lean = in_freed_memory([*own.values(), *part.body], frozenset())
+            left = {array.name for array in lean if isinstance(array, loops.Allocate)}
+            dropped |= own.keys() - left
+            body = [x for x in lean if not (isinstance(x, loops.Allocate) and x.name in own)]
+            part = replace(part, body=tuple(body))
         result.append(part)
     return [x for x in result if not (isinstance(x, loops.Allocate) and x.name in dropped)]
 

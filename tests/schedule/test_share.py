@@ -143,5 +143,5 @@ def test_the_file_says_how_much_work_it_takes(monkeypatch: pytest.MonkeyPatch) -
     compiled = irgrad.compile(logistic, parallel=True)
     source = compiled.lower(*CASES["logistic"][1]).module.source
     assert "from numba import njit, prange" in source
-    assert "parts = min(16, 28*n // 50000)" in source
+    assert "parts = min(16, 28*n // 50000, n // 512) // 2 * 2" in source
     assert "prange" not in irgrad.compile(logistic).lower(*CASES["logistic"][1]).module.source
