@@ -25,7 +25,7 @@ from irgrad.runtime.shortcuts import Made, Shortcuts
 from irgrad.runtime.statistics import Statistics
 from irgrad.runtime.take_apart import taking_apart
 from irgrad.runtime.threads import forget_in_child, threads_are_safe
-from irgrad.runtime.watch import watching
+from irgrad.runtime.watch import entries, watching
 from irgrad.specialise import (
     GRADIENT,
     VALUE,
@@ -283,6 +283,7 @@ class CompiledFunction:
         layouts = None if looked_at else layouts_of(call.leaves)
         inner = jitted if unchecked is None or layouts is None else unchecked
         jitted, inner = (chosen.explained(each, gradient) for each in (jitted, inner))
+        unwatched, outside = inner, None if chosen.traced.captured else entries(chosen.watched)
         if chosen.traced.captured or chosen.watched.variables or chosen.watched.contents:
             jitted, inner = (
                 watching(each, chosen.watched, chosen.traced.captured) for each in (jitted, inner)
@@ -300,8 +301,10 @@ class CompiledFunction:
         how = (len(call.leaves), types, structure, plain, places)
         run, form = assembled(jitted, *how), parts(types, structure, plain, places)
         fresh = assembled(inner, *how) if new and layouts else None
-        inner, layouts = (run, None) if form is None else (inner, layouts)
-        return Made(run, inner, form, layouts or (), fresh)
+        if form is None:
+            return Made(run, run, first=fresh)
+        quick = unwatched if outside else inner
+        return Made(run, quick, form, layouts or (), fresh, outside or ())
 
     def forget(self) -> None:
         """Trace and compile anew at the next call."""

@@ -43,6 +43,7 @@ declare ptr @PyList_New(i64)
 declare i32 @PyList_SetItem(ptr, i64, ptr)
 declare ptr @PyDict_New()
 declare i64 @PyDict_Size(ptr)
+declare ptr @PyDict_GetItem(ptr, ptr)
 declare i32 @PyDict_SetItem(ptr, ptr, ptr)
 declare ptr @PyObject_Call(ptr, ptr, ptr)
 declare ptr @PyObject_CallOneArg(ptr, ptr)
@@ -150,18 +151,20 @@ def front(
     others: Callable[..., Any],
     refused: Callable[..., Any],
     layouts: Sequence[Layout | None] = (),
+    entries: Sequence[tuple[dict[str, Any], str, Any]] = (),
 ) -> Callable[..., Any] | None:
     """Return a function that runs ``run`` on arguments of exactly these ``types``.
 
     ``name`` and ``doc`` are what it is called, and its docstring. It calls ``others`` with
     arguments of other types and with keywords, and ``refused`` where ``run`` raises one of
     ``REFUSALS``. ``layouts``, one for each argument if any, are what arrays among them must be
-    besides; with others it calls ``others`` too. None where this Python has no such interface.
+    besides; with others it calls ``others`` too, and where one of the ``entries`` of dicts (a dict,
+    a key, an object) is another object by now. None where this Python has no such interface.
     """
     if sys.implementation.name != "cpython":
         return None
     bound: list[Any] = [run, others, refused, REFUSALS, *types]
-    assembly = _Assembly(len(types), bound, layouts)
+    assembly = _Assembly(len(types), bound, layouts, entries)
     code = _machine_code(assembly.function(results))
     text = f"{name}($self, /, *args, **kwargs)\n--\n\n{doc or ''}"
     return _function(name, text, code, _KEYWORDS, bound)
@@ -197,11 +200,16 @@ class _Assembly:
     """Write the function of one form of call; ``bound`` gains the objects that it meets."""
 
     def __init__(
-        self, arguments: int, bound: list[Any], layouts: Sequence[Layout | None]
+        self,
+        arguments: int,
+        bound: list[Any],
+        layouts: Sequence[Layout | None],
+        entries: Sequence[tuple[dict[str, Any], str, Any]],
     ) -> None:
         self._arguments = arguments
         self._bound = bound
         self._layouts = layouts
+        self._entries = entries
         self._lines: list[str] = []
         self._count = 0
 
@@ -242,6 +250,10 @@ class _Assembly:
         for place, layout in enumerate(self._layouts):
             if layout is not None:
                 self._check_array(self._item("%arguments", place), layout)
+        for entry in self._entries:
+            scope, key, value = (self._object(self._bind(part)) for part in entry)
+            now = self._value(f"call ptr @PyDict_GetItem(ptr {scope}, ptr {key})")
+            self._branch(f"icmp eq ptr {now}, {value}", otherwise="%others")
 
     def _check_array(self, array: str, layout: Layout) -> None:
         rank = self._value(f"load i32, ptr {self._at(array, _RANK_OFFSET)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from irgrad.runtime.front import REFUSALS, Layout, Results, front
+from irgrad.runtime.watch import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class Made:
     """A function of the user's arguments, or of flat ones, that gives the user's structure.
 
     ``inner`` gives results from which machine code can put ``results`` together; ``run`` does so in
-    Python. Where there are ``layouts``, ``inner`` takes nothing but arrays that are so. ``first``
+    Python. Where there are ``layouts``, ``inner`` takes nothing but arrays that are so, and where
+    there are ``entries`` of dicts, it is right only while they are as they were. ``first``
     is ``run`` for arguments that have been taken apart, without another look at them: numba's
     first look at an array imports a part of NumPy for it.
     """
@@ -24,6 +26,7 @@ class Made:
     results: Results = None
     layouts: tuple[Layout | None, ...] = ()
     first: Callable[..., Any] | None = None
+    entries: tuple[Entry, ...] = ()
 
 
 class Shortcuts:
@@ -83,8 +86,9 @@ class Shortcuts:
         self._next = None
         others, refused = self._choose, self._refused
         code = front(
-            self._name, self._doc, types, made.inner, made.results, others, refused, made.layouts
-        )
+            self._name, self._doc, types, made.inner, made.results, others, refused,
+            made.layouts, made.entries,
+        )  # fmt: skip
         if code is not None:
             self._set(code)
 

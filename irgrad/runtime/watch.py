@@ -36,6 +36,21 @@ class Watched:
         return all(checksum(array) == known for array, known in self.contents)
 
 
+Entry = tuple[dict[str, Any], str, Any]
+"""A dict, a key in it, and what stands there."""
+
+
+def entries(watched: Watched) -> tuple[Entry, ...] | None:
+    """Return where all that is watched stands; None where something is more than a dict's entry."""
+    found: list[Entry] = []
+    for read, value in watched.variables:
+        scope = getattr(read.func, "__self__", None) if isinstance(read, functools.partial) else 0
+        if not isinstance(scope, dict):
+            return None
+        found.append((scope, read.args[0], value))  # type: ignore[attr-defined]
+    return None if watched.contents else tuple(found)
+
+
 def watching(
     jitted: Callable[..., Any], watched: Watched, captured: Sequence[np.ndarray]
 ) -> Callable[..., Any]:

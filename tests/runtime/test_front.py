@@ -33,6 +33,24 @@ def test_results_come_as_they_are_where_nothing_is_put_together():
     assert made(lambda x, y: result)(1.0, 2.0) is result
 
 
+def test_what_stands_in_dicts_must_still_be_the_same_object():
+    limit, other = 1000.5, float("1000.5")
+    scope = {"limit": limit}
+    entries = [(scope, "limit", limit)]
+    call = front("named", "", (float,), lambda x: x, None, others, refused, (), entries)
+    assert call(1.0) == 1.0
+    scope["limit"] = other  # equal, but who knows
+    assert call(1.0) == ("others", (1.0,), {})
+    scope["limit"] = limit
+    assert call(2.0) == 2.0
+    del scope["limit"]
+    assert call(1.0) == ("others", (1.0,), {})
+    counts = sys.getrefcount(limit), sys.getrefcount(scope)
+    for _ in range(100):
+        call(1.0)
+    assert (sys.getrefcount(limit), sys.getrefcount(scope)) == counts
+
+
 def test_results_are_put_together_in_any_nesting():
     wanted = Container(
         tuple,

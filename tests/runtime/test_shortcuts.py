@@ -5,7 +5,7 @@ import pytest
 
 import irgrad
 from irgrad.errors import DifferentiationError
-from irgrad.runtime.watch import watch
+from irgrad.runtime.watch import entries, watch
 
 
 def product(x, y):
@@ -81,6 +81,36 @@ def test_inside_another_trace_it_is_traced():
 def test_a_global_that_shares_an_attributes_name_is_not_watched():
     assert not watch(product, ()).variables
     assert [value for _, value in watch(lambda x: LIMIT + np.sum(x), ()).variables] == [1.5]
+
+
+def test_globals_are_watched_at_every_call_and_closures_too(monkeypatch):
+    x = np.linspace(0.0, 1.0, 5)
+    compiled = irgrad.compile(lambda x: np.sum(LIMIT * x * x))
+    for _ in range(4):
+        np.testing.assert_allclose(compiled.grad(x), 2 * 1.5 * x)
+        value, slope = compiled.value_and_grad(x)
+        np.testing.assert_allclose((value, *slope), (1.5 * np.sum(x * x), *(3.0 * x)))
+    monkeypatch.setitem(globals(), "LIMIT", 4.0)
+    for _ in range(4):
+        np.testing.assert_allclose(compiled.value_and_grad(x)[1], 8.0 * x)
+    monkeypatch.undo()
+    np.testing.assert_allclose(compiled.value_and_grad(x)[1], 3.0 * x)
+    slope = 2.0
+    closed = irgrad.compile(lambda x: np.sum(slope * x))
+    for _ in range(4):
+        np.testing.assert_allclose(closed.grad(x), slope)
+    slope = 3.0
+    np.testing.assert_allclose(closed.grad(x), slope)
+
+
+def test_what_is_watched_in_dicts_alone_is_known_by_its_entries():
+    (entry,) = entries(watch(lambda x: LIMIT + np.sum(x), ()))
+    assert entry == (globals(), "LIMIT", 1.5)
+    assert entries(watch(product, ())) == ()
+    inside = 1.0
+    assert entries(watch(lambda x: inside + LIMIT * x, ())) is None
+    table = np.ones(3)
+    assert entries(watch(lambda x: table * x, ())) is None
 
 
 sum = 2.5  # what ``product`` names is an attribute
