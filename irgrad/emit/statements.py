@@ -121,6 +121,15 @@ def _blocks(statement: loops.Blocks, printer: Printer) -> list[str]:
     return render("blocks.py.jinja", view).rstrip("\n").split("\n")
 
 
+def _cut(statement: loops.Share, trips: str, place: str) -> str:
+    """Return the trip that a part begins with; of triangles, such that areas are equal."""
+    if not statement.slope:
+        return f"{place} * {trips} // {statement.parts}"
+    if statement.slope > 0:
+        return f"int({trips} * np.sqrt({place} / {statement.parts}))"
+    return f"int({trips} * (1.0 - np.sqrt(1.0 - {place} / {statement.parts})))"
+
+
 def _share(statement: loops.Share, printer: Printer) -> list[str]:
     part, parts = statement.variable.removeprefix("@"), statement.parts
     extent = size_text(statement.extent)
@@ -139,12 +148,12 @@ def _share(statement: loops.Share, printer: Printer) -> list[str]:
     alone = call(found, "0", extent, statement.parameters).split("\n")
     for total in scalars:
         alone += printer.fold(total.name, total.template, loops.Name(total.part))
-    shared = call(
-        [f"{total.parts}[{part}]" for total in scalars],
-        f"{part} * {trips} // {parts}",
-        f"({part} + 1) * {trips} // {parts}",
-        [copies.get(name, name) for name in statement.parameters],
-    )
+    cuts = [_cut(statement, trips, place) for place in (part, f"({part} + 1)")]
+    first, last = (statement.first, statement.last) if statement.slope else cuts
+    named = [f"{first} = {cuts[0]}", f"{last} = {cuts[1]}"] if statement.slope else []
+    targets = [f"{total.parts}[{part}]" for total in scalars]
+    given = [copies.get(name, name) for name in statement.parameters]
+    shared = "\n".join([*named, call(targets, first, last, given)])
     limits = [str(statement.most), f"{work} // {least}"]
     if statement.length > 1:
         limits.append(f"{trips} // {statement.length}")

@@ -148,8 +148,9 @@ class Share(Loop):
     The body is that of the function ``task``, which does the trips from ``first`` to ``last`` and
     gets ``parameters`` besides, whose sizes it asserts by ``checks``. There are as many ``parts``
     as ``work``, about the number of operations, has room for ``least``, ``most`` of them at most,
-    and each does ``length`` trips at least; where that is more than one, ``copies`` makes room for
-    the totals of each, and ``sums`` folds those of one into them.
+    and each does ``length`` trips at least. Where the trips have ever more to do, or less, the sign
+    of ``slope`` says so, and parts of equal work are cut. Where there is more than one part,
+    ``copies`` makes room for the totals of each, and ``sums`` folds those of one into them.
     """
 
     task: str = ""
@@ -165,6 +166,7 @@ class Share(Loop):
     least: Dim = 0
     most: int = 1
     length: int = 1
+    slope: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,10 +51,10 @@ def _rewritten(
 
 
 def _letters(indices: tuple[Any, ...]) -> str:
-    return "".join(
-        str(index) if isinstance(index, int) else "".join(n[1:] for n in dims.symbols(index))
-        for index in indices
+    names = (
+        [str(index)] if isinstance(index, int) else dims.symbols(index) for index in indices
     )
+    return "".join(n.removeprefix("@") for part in names for n in part if not n.isidentifier())
 
 
 Element = tuple[str, tuple[Any, ...]]

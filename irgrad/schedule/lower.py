@@ -451,6 +451,7 @@ def lower_function(
     everything = without_zeros(everything, nonzero, needed, names.fresh)
     lean = without_copies(unroll(everything, returned, names.fresh), returned)
     lean = before_loops(kept_at_once(in_place(lean, returned)))
+    lean = each_pair_once(lean, names.fresh)
     if parallel:
         shapes = {argument.name: argument.shape for argument in arguments}
         lean = share(lean, shapes, [size.name for size in sizes], names, name)
@@ -474,8 +475,6 @@ def _tidied(
     parallel: bool,
 ) -> list[loops.Statement]:
     """Return the statements after the passes that work on each function's statements."""
-    if not parallel:
-        statements = each_pair_once(statements, names.fresh)
     written = copies_as_loops(keep_sums_local(statements, names.fresh))
     rows = through_rows(tidy(forwards(written), names), names)
     lean = in_freed_memory(in_blocks(rows, names), returned)

@@ -282,7 +282,19 @@ def _task(
         least=least,
         most=min(loop.extent, MOST_PARTS) if isinstance(loop.extent, int) else MOST_PARTS,
         length=loop.length if isinstance(loop, loops.Blocks) else 1,
+        slope=_slope(loop),
     )
+
+
+def _slope(loop: loops.Loop) -> int:
+    """Tell whether later trips of a loop have more to do (1), less (-1), or as much (0)."""
+    for part in loops.every_statement(loop.body):
+        if isinstance(part, loops.Loop) and isinstance(part.extent, dims.Size):
+            first, second = (dims.substitute(part.extent, {loop.variable: k}) for k in (0, 1))
+            change = second - first
+            if isinstance(change, int) and change:
+                return 1 if change > 0 else -1
+    return 0
 
 
 def _checks(parameters: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[loops.Check]:
@@ -354,7 +366,8 @@ def _work(part: loops.Statement, shapes: Mapping[str, Shape]) -> Dim:
         for statement in part.body:
             inner = inner + _work(statement, shapes)
         if isinstance(inner, dims.Size) and part.variable in dims.symbols(inner):
-            inner = dims.substitute(inner, {part.variable: part.extent})
+            middle = dims.floor_divide(part.extent, 2)
+            inner = dims.substitute(inner, {part.variable: middle})
         if isinstance(part, loops.Blocks):  # the work of a block follows its elements
             inner = dims.substitute(inner, {part.size: 1})
         return part.extent * inner

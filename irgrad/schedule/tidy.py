@@ -78,7 +78,9 @@ def _tidy(
 
 def _short(index: dims.Dim) -> str:
     """Return the letters of an index that tell it apart in a name."""
-    return str(index) if isinstance(index, int) else "".join(n[1:] for n in dims.symbols(index))
+    if isinstance(index, int):
+        return str(index)
+    return "".join(name[1:] for name in dims.symbols(index) if name.startswith("@"))
 
 
 def _fixed(load: loops.Load, bound: tuple[str, ...]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import irgrad
+from irgrad.emit.statements import _cut
 from irgrad.ir import loops
 from irgrad.schedule import share
 from tests.fuzz.programs import Program, programs
@@ -62,7 +63,13 @@ def network(V: Any, W: Any, X: Any) -> Any:
     return np.sum(np.tanh(np.tanh(X @ V) @ W) ** 2) + np.sum(np.arange(X.shape[0]) * X[:, 0])
 
 
+def energy(P: Any) -> Any:
+    """Sum over pairs, each of which is visited once: ever fewer for the rows."""
+    return np.sum(1.0 / np.sqrt(np.sum((P[:, None] - P[None]) ** 2, axis=2) + 0.3))
+
+
 CASES = {
+    "energy": (energy, (numbers(90, 3),)),
     "logistic": (logistic, (numbers(5), numbers(40, 5), numbers(40))),
     "squared": (lambda A: np.sum(np.tanh(A @ A) ** 2), (numbers(40, 40),)),
     "network": (network, (numbers(4, 7), numbers(7, 3), numbers(600, 4))),
@@ -145,3 +152,19 @@ def test_the_file_says_how_much_work_it_takes(monkeypatch: pytest.MonkeyPatch) -
     assert "from numba import njit, prange" in source
     assert "parts = min(16, 28*n // 50000, n // 512) // 2 * 2" in source
     assert "prange" not in irgrad.compile(logistic).lower(*CASES["logistic"][1]).module.source
+
+
+@pytest.mark.parametrize("slope", [1, -1])
+def test_parts_of_triangles_have_equal_areas(slope: int) -> None:
+    nest = loops.Share(
+        "@part", 1000, (), task="task", first="start", last="end", parts="parts", slope=slope,
+        most=16,
+    )  # fmt: skip
+    for parts in (2, 4, 10, 16):
+        known = {"np": np, "parts": parts, "trips": 1000}
+        cuts = [eval(_cut(nest, "trips", str(part)), known) for part in range(parts + 1)]
+        assert cuts[0] == 0
+        assert cuts[-1] == 1000
+        before = np.array(cuts) ** 2 if slope > 0 else 1000**2 - (1000 - np.array(cuts)) ** 2
+        areas = np.diff(before)
+        np.testing.assert_allclose(areas, 1000**2 / parts, rtol=0.05)
