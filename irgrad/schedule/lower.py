@@ -19,6 +19,7 @@ from irgrad.schedule.carried import in_place
 from irgrad.schedule.columns import swept_by_columns
 from irgrad.schedule.copies import copies_as_loops
 from irgrad.schedule.directions import forwards
+from irgrad.schedule.first_uses import allocated_at_first_use
 from irgrad.schedule.first_writes import set_first
 from irgrad.schedule.fuse import Item, Nest, fuse
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
@@ -480,7 +481,9 @@ def _tidied(
     lean = in_freed_memory(in_blocks(rows, names), returned)
     lean = spread_out(lean if parallel else pooled(lean, returned, names.fresh))
     final = by_rank(lean, names.fresh)
-    return final if parallel else in_two_buffers(final, returned, names.fresh)
+    if not parallel:
+        final = in_two_buffers(final, returned, names.fresh)
+    return allocated_at_first_use(final, returned)
 
 
 def weight(expression: loops.Expression) -> int:

@@ -33,7 +33,7 @@ def without_copies(
     made = {part.name: part for part in statements if isinstance(part, loops.Allocate)}
     looks_at = arrays_behind(statements)
     seen = set(looks_at.values())
-    lives = _lives(statements, looks_at)
+    lives = lives_of(statements, looks_at)
     names: dict[str, str] = {}
     members: dict[str, set[str]] = {}
     dropped: set[int] = set()
@@ -118,7 +118,7 @@ def in_freed_memory(
     """
     statements = _last_reads_first(_in_loops(statements))
     looks_at = arrays_behind(statements)
-    lives = _lives(statements, looks_at)
+    lives = lives_of(statements, looks_at)
     bound = {looks_at.get(name, name) for name in returned}
     for part in loops.every_statement(statements):
         if isinstance(part, loops.Grow):
@@ -132,7 +132,7 @@ def in_freed_memory(
     taken: set[str] = set()
     made = [part for part in statements if isinstance(part, loops.Allocate)]
     for part in sorted(made, key=lambda part: lives.get(part.name, (0, 0))[0]):
-        if not _is_large(part.shape) or part.name not in lives:
+        if not is_large(part.shape) or part.name not in lives:
             continue
         first, last = lives[part.name]
         waiting = free.setdefault((part.shape, part.dtype), [])
@@ -173,7 +173,7 @@ def _last_reads_first(statements: Sequence[loops.Statement]) -> list[loops.State
     result = list(statements)
     made = {part.name: part for part in statements if isinstance(part, loops.Allocate)}
     looks_at = arrays_behind(statements)
-    lives = _lives(statements, looks_at)
+    lives = lives_of(statements, looks_at)
 
     def kinds(words: Iterable[str], end: int, place: int) -> set[tuple[Any, Any]]:
         """Return shape and dtype of the large arrays that live from, or up to, a place."""
@@ -181,7 +181,7 @@ def _last_reads_first(statements: Sequence[loops.Statement]) -> list[loops.State
         return {
             (made[name].shape, made[name].dtype)
             for name in arrays
-            if name in made and lives[name][end] == place and _is_large(made[name].shape)
+            if name in made and lives[name][end] == place and is_large(made[name].shape)
         }
 
     for place in range(len(result) - 1):
@@ -213,7 +213,7 @@ def _in_loops(statements: Sequence[loops.Statement]) -> Sequence[loops.Statement
     """Return the statements with the scratch of loops in freed memory, loop by loop."""
     outside = [part for part in statements if type(part) not in _LOOPS]
     scratch = [p for p in outside if isinstance(p, loops.Allocate) and p.scratch and p.fill is None]
-    lives = _lives(statements, {}) if scratch else {}
+    lives = lives_of(statements, {}) if scratch else {}
     viewed = set(arrays_behind(outside).values())
     dropped: set[str] = set()
     result: list[loops.Statement] = []
@@ -290,7 +290,8 @@ def _stores(part: loops.Statement, array: str) -> bool:
     return isinstance(part, loops.Store) and part.array == array
 
 
-def _is_large(shape: Sequence[Dim]) -> bool:
+def is_large(shape: Sequence[Dim]) -> bool:
+    """Tell whether an array is worth a line, as all are whose size isn't known."""
     size = dims.product(shape)
     return bool(shape) and (not isinstance(size, int) or size >= LEAST)
 
@@ -304,7 +305,7 @@ def arrays_behind(statements: Sequence[loops.Statement]) -> dict[str, str]:
     return looks_at
 
 
-def _lives(
+def lives_of(
     statements: Sequence[loops.Statement], looks_at: Mapping[str, str]
 ) -> dict[str, tuple[int, int]]:
     """Return the first and the last statement that each array is used in, views counted."""
@@ -336,4 +337,11 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
     return value
 
 
-__all__ = ["arrays_behind", "in_freed_memory", "renamed", "without_copies"]
+__all__ = [
+    "arrays_behind",
+    "in_freed_memory",
+    "is_large",
+    "lives_of",
+    "renamed",
+    "without_copies",
+]
