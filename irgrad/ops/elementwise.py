@@ -96,11 +96,11 @@ sign = elementwise(
 )
 exp = elementwise(
     np.exp, emit="np.exp(x)", vector_math="exp", partials=lambda out, x: (out,),
-    samples=unary(-2, 2), ref="DLMF 4.2",
+    samples=unary(-2, 2), ref="DLMF 4.2", unbounded=True,
 )  # fmt: skip
 expm1 = elementwise(
     np.expm1, emit="np.expm1(x)", vector_math="expm1", partials=lambda out, x: (out + 1,),
-    samples=unary(-2, 2),
+    samples=unary(-2, 2), unbounded=True,
 )  # fmt: skip
 log = elementwise(
     np.log, emit="np.log(x)", vector_math="log", partials=lambda out, x: (1 / x,),
@@ -116,11 +116,11 @@ tanh = elementwise(
 )  # fmt: skip
 sinh = elementwise(
     np.sinh, emit="np.sinh(x)", vector_math="sinh", partials=lambda out, x: (np.cosh(x),),
-    samples=unary(-2, 2), ref="DLMF 4.34",
+    samples=unary(-2, 2), ref="DLMF 4.34", unbounded=True,
 )  # fmt: skip
 cosh = elementwise(
     np.cosh, emit="np.cosh(x)", vector_math="cosh", partials=lambda out, x: (np.sinh(x),),
-    samples=unary(-2, 2), ref="DLMF 4.34",
+    samples=unary(-2, 2), ref="DLMF 4.34", unbounded=True,
 )  # fmt: skip
 sin = elementwise(
     np.sin, emit="np.sin(x)", vector_math="sin", partials=lambda out, x: (np.cos(x),),

@@ -20,7 +20,7 @@ from irgrad.ops.shape import reshape
 
 exp2 = elementwise(
     np.exp2, emit="np.exp2(x)", vector_math="exp2",
-    partials=lambda out, x: (out * math.log(2),), samples=unary(-3, 3),
+    partials=lambda out, x: (out * math.log(2),), samples=unary(-3, 3), unbounded=True,
 )  # fmt: skip
 log2 = elementwise(
     np.log2, emit="np.log2(x)", vector_math="log2",

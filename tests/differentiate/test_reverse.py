@@ -158,6 +158,18 @@ CHOICES: list[tuple[Any, np.ndarray, list[float]]] = [
     (lambda x: np.where(x > 0, 1 / x, x), np.array([2.0, 0.0]), [-0.25, 1]),
     (lambda x: np.where(x > 0, x**0.5, 0.0), np.array([4.0, 0.0, -3.0]), [0.25, 0, 0]),
     (lambda x: np.log(np.where(x > 0, x, 1.0)), np.array([2.0, -1.0]), [0.5, 0]),
+    # beyond 709 the exponential is infinite
+    (lambda x: np.where(x > 0, x, np.exp(x) - 1), np.array([1e3, 0.0]), [1, 1]),
+    (lambda x: np.where(x > 0, x, np.expm1(x)), np.array([1e3, 0.0]), [1, 1]),
+    (lambda x: np.where(x > 0, x, np.exp2(x)), np.array([1e4, 1.0]), [1, 1]),
+    (lambda x: np.where(x < 20, np.log1p(np.exp(x)), x), np.array([1e3, 0.0]), [1, 0.5]),
+    (lambda x: np.where(abs(x) < 1, np.sinh(x), np.sign(x)), np.array([1e3, 0.0]), [0, 1]),
+    (lambda x: np.where(abs(x) < 1, np.cosh(x), x), np.array([1e3, 0.0]), [1, 0]),
+    (
+        lambda x: np.where(x > 0, 1 / (1 + np.exp(-x)), np.exp(x) / (1 + np.exp(x))),
+        np.array([-1e3, 0.0, 1e3]),
+        [0, 0.25, 0],
+    ),
     (lambda x: np.max(np.sqrt(x)), np.array([4.0, 0.0]), [0.25, 0]),
 ]
 

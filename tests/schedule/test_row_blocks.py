@@ -51,11 +51,11 @@ def rows_apart(x: Any) -> Any:
     return np.sum(np.sin(x[1:] * x[:-1]))
 
 
-def turned(x: Any) -> Any:
+def turned(x: Any, weights: Any) -> Any:
     """Rows read from both ends."""
     y = x[::-1, ::-1]
     sums = [
-        np.sum(part * np.cos(np.arange(400).reshape((20, 20))))
+        np.sum(part * np.cos(weights))
         for part in (x, y, np.clip(y, -0.5, 0.7), np.clip(x, -0.5, 0.7))
     ]
     return sum(sums)
@@ -74,7 +74,7 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...], tuple[int, ...]]] = [
     (layer, values((20, 24), (24, 3), (70, 20)), (0, 1, 2)),
     (twice, values((30,), (70, 30)), (0, 1)),
     (stencil, values((70,)), (0,)),
-    (turned, values((20, 20)), (0,)),
+    (turned, values((20, 20), (20, 20)), (0,)),
     (rows_apart, values((70, 5)), (0,)),
     (rows_apart, values((70, 30)), (0,)),
 ]
