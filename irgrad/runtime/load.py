@@ -29,6 +29,7 @@ from typing import Any
 
 from irgrad.errors import IrgradError, MissingPackageError
 from irgrad.runtime.cache import fingerprint, store
+from irgrad.runtime.callees import compile_as_needed
 from irgrad.runtime.interrupt import interruptible
 from irgrad.runtime.machine_code import MachineCodeCache
 
@@ -156,6 +157,7 @@ def _jitted_numba(name: str, sha256: str) -> types.ModuleType | None:
             return dispatcher  # a plain function, under NUMBA_DISABLE_JIT=1
         # Both attributes are numba's own business, but its public ways in do not go this deep.
         dispatcher._compiler.compile = interruptible(dispatcher._compiler.compile)
+        compile_as_needed(dispatcher)
         if cache:
             dispatcher._cache = MachineCodeCache(name, dispatcher.py_func.__name__, sha256)
         return dispatcher

@@ -31,6 +31,7 @@ from irgrad.runtime.cache import (
     warn_once,
     write_atomically,
 )
+from irgrad.runtime.callees import is_native
 from irgrad.runtime.interrupt import interruptible
 
 MAGIC = b"irgrad machine code 2\n"
@@ -111,6 +112,8 @@ class MachineCodeCache:
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Store a compiled function; a failure to do so costs a warning, never the call."""
+        if not is_native(result.library):
+            return  # part of what is stored for its callers
         if result.library.has_dynamic_globals or any(not f.can_cache for f in result.lifted):
             return  # holds addresses of this process
         from numba.core import serialize

@@ -181,29 +181,42 @@ def _elementwise(builder: Builder, node: Node) -> None:
 def by_position(node: Node) -> bool:
     """Tell whether the elements of an array say where they are, or on which side of a diagonal.
 
-    Linear in the few operations that say it.
+    Looks a few operations deep and no deeper: a chain of thousands of additions is not followed.
     """
     if not node.array_type.rank:
         return False
-    if node.op in (add, subtract):
-        return _is_position(node)
     if node.op is create.convert:
-        (operand,) = node.inputs
-        return operand.array_type.dtype.kind == "b" and by_position(operand)
+        return _compares(node.inputs[0])
     if node.op is select:
         condition, *numbers = node.inputs
-        return by_position(condition) and all(n.op is create.constant for n in numbers)
+        return _compares(condition) and all(n.op is create.constant for n in numbers)
+    return _is_shifted(node) or _compares(node)
+
+
+def _compares(node: Node) -> bool:
+    """Tell whether a node compares places along axes."""
     return node.op in _COMPARISONS and all(map(_is_position, node.inputs))
 
 
 def _is_position(node: Node) -> bool:
     """Tell whether a node holds the places along an axis, or these and a number."""
+    node = _behind_views(node)
+    return node.op is create.iota or _is_shifted(node)
+
+
+def _is_shifted(node: Node) -> bool:
+    """Tell whether a node adds a number to the places along an axis."""
+    if node.op not in (add, subtract):
+        return False
+    x, y = node.inputs
+    return y.op is create.constant and _behind_views(x).op is create.iota
+
+
+def _behind_views(node: Node) -> Node:
+    """Return the node whose elements a node shows, possibly in another shape."""
     while node.inputs and isinstance(node.op.lowering, lowerings.View):
         node = node.inputs[0]
-    if node.op in (add, subtract):
-        x, y = node.inputs
-        return y.op is create.constant and _is_position(x)
-    return node.op is create.iota
+    return node
 
 
 _COMPARISONS = (equal, less, less_equal, greater, greater_equal)
@@ -363,8 +376,7 @@ def _check_indices(builder: Builder, node: Node, target: Node, arrays: list[Node
 
 def _counts_to(array: Node, size: Dim) -> bool:
     """Tell whether an index array holds 0, 1, ..., ``size - 1`` in some shape."""
-    while isinstance(array.op.lowering, lowerings.View) and array.inputs:
-        array = array.inputs[0]
+    array = _behind_views(array)
     return array.op is create.iota and array.params["length"] == size
 
 
