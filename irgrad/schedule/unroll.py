@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir import dims, loops
-from irgrad.schedule.dependence import SUM
 
 LONGEST = 4
 """Iterations up to which an innermost loop is written out."""
@@ -68,11 +67,6 @@ def _unrolled(
         if around and ((short and _gains(body, small)) or _sums_in_registers(statement, around)):
             assert isinstance(extent, int)
             result.extend(_written_out(statement.variable, extent, body, fresh))
-        elif isinstance(extent, int) and _shares_loads(statement, body):
-            (inner,) = body
-            assert isinstance(inner, loops.Loop)
-            rows = tuple(_written_out(statement.variable, extent, inner.body, fresh))
-            result.append(replace(inner, body=rows))
         else:
             result.append(replace(statement, body=tuple(body)))
     return result
@@ -95,35 +89,6 @@ def _sums_in_registers(loop: loops.Loop, around: str) -> bool:
         and not _moves(part.indices, around)
         and bool(moving)
         and all(load.indices[-1] == dims.symbol(around) for load in moving)
-    )
-
-
-def _shares_loads(loop: loops.Loop, body: Sequence[loops.Statement]) -> bool:
-    """Tell whether a few rows of sums fit the registers together, so that each load serves all.
-
-    ``body`` is that of the loop over the rows, written out. Unroll-and-jam: Allen & Kennedy,
-    Optimizing Compilers for Modern Architectures, 2001, section 8.5.
-    """
-    inner = body[0]
-    if type(loop) is not loops.Loop or len(body) != 1 or type(inner) is not loops.Loop:
-        return False
-    assert isinstance(loop.extent, int)
-    sums = [part for part in inner.body if isinstance(part, loops.Store)]
-    lets = [part for part in inner.body if isinstance(part, loops.Let) and not part.again]
-    written = {part.array for part in sums}
-    return (
-        len(sums) > 1
-        and len(sums) * loop.extent <= REGISTERS
-        and len(sums) + len(lets) == len(inner.body)
-        and all(
-            part.template == SUM
-            and _moves(part.indices, loop.variable)
-            and not _moves(part.indices, inner.variable)
-            for part in sums
-        )
-        and not any(
-            isinstance(load, loops.Load) and load.array in written for load in _parts(inner.body)
-        )
     )
 
 
