@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -306,6 +307,12 @@ def every_statement(statements: Sequence[Statement]) -> Iterator[Statement]:
             stack.extend(reversed(statement.body))
 
 
+@cache
+def members(kind: type) -> tuple[str, ...]:
+    """Return the names of what a kind of statement or expression holds; of others, none."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+
+
 def words(value: Any) -> Iterator[str]:
     """Yield every word in a statement, among them all names of variables, arrays and sizes."""
     stack = [value]
@@ -317,8 +324,8 @@ def words(value: Any) -> Iterator[str]:
             yield from dims.symbols(part)
         elif isinstance(part, tuple | list):
             stack.extend(part)
-        elif is_dataclass(part):
-            stack.extend(getattr(part, field.name) for field in fields(part))
+        else:
+            stack.extend([getattr(part, name) for name in members(type(part))])
 
 
 def placed(part: Any, values: Mapping[str, Dim]) -> Any:
@@ -331,12 +338,10 @@ def placed(part: Any, values: Mapping[str, Dim]) -> Any:
         return dims.substitute(part, values)
     if isinstance(part, tuple):
         return tuple(placed(inner, values) for inner in part)
-    if not is_dataclass(part) or isinstance(part, type):
-        return part
     changed = {
-        field.name: placed(known, values)
-        for field in fields(part)
-        if isinstance(known := getattr(part, field.name), tuple | dims.Size) or is_dataclass(known)
+        name: placed(known, values)
+        for name in members(type(part))
+        if isinstance(known := getattr(part, name), tuple | dims.Size) or members(type(known))
     }
     if isinstance(part, Loop) and part.variable in values:
         changed["variable"] = next(iter(dims.symbols(values[part.variable])))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from irgrad.ir import dims, loops
@@ -325,16 +325,12 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
         return names.get(value, value)
     if isinstance(value, tuple):
         return tuple(renamed(part, names) for part in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        changed = {
-            field.name: renamed(getattr(value, field.name), names)
-            for field in fields(value)
-            if isinstance(getattr(value, field.name), str | tuple) or is_dataclass(
-                getattr(value, field.name)
-            )
-        }
-        return replace(value, **changed)
-    return value
+    changed = {
+        name: renamed(known, names)
+        for name in loops.members(type(value))
+        if isinstance(known := getattr(value, name), str | tuple) or loops.members(type(known))
+    }
+    return replace(value, **changed) if changed else value
 
 
 __all__ = [
