@@ -134,6 +134,9 @@ def _rows(context: Context, name: str, shape: Shape, core: int) -> str:
     wanted = (dims.product(batch), *shape[len(shape) - core :])
     if wanted == shape:
         return name
+    for alias in context.aliases:
+        if isinstance(alias, loops.Rearrange) and (alias.array, alias.shape) == (name, wanted):
+            return alias.name
     rows = context.names.fresh(f"{name}_rows")
     context.aliases.append(loops.Rearrange(rows, name, wanted))
     return rows

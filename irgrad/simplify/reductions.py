@@ -240,6 +240,26 @@ def contract_of_transpose(build: Build, node: Node) -> Node | None:
     return build(contract, *operands, **params)
 
 
+@rule(contract)
+def contract_over_one(build: Build, node: Node) -> Node | None:
+    """contract(x, y) over axes of size 1 -> x * y. Exact but for the sign of a zero."""
+    sides, result = (node.params["left"], node.params["right"]), node.params["result"]
+    sizes = {
+        letter: dim
+        for letters, operand in zip(sides, node.inputs, strict=True)
+        for letter, dim in zip(letters, operand.array_type.shape, strict=True)
+    }
+    contracted = [letter for letter in sizes if letter not in result]
+    if not contracted or any(sizes[letter] != 1 for letter in contracted):
+        return None
+    factors = []
+    for letters, operand in zip(sides, node.inputs, strict=True):
+        order = sorted(range(len(letters)), key=lambda axis: result.find(letters[axis]))
+        shape = tuple(sizes[letter] if letter in letters else 1 for letter in result)
+        factors.append(build(reshape, build(transpose, operand, axes=tuple(order)), shape=shape))
+    return build(multiply, *factors)
+
+
 @rule(contract, negative)
 def contract_of_negative(build: Build, node: Node) -> Node | None:
     """contract(-x, y) -> -contract(x, y). Exact but for the sign of an empty sum's zero."""

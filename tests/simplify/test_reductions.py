@@ -129,6 +129,17 @@ CASES = [
         "sum of a stack of products", lambda x, y: np.sum(x @ y, axis=0),
         {"x": "3 2 4", "y": "3 4 5"}, ["contract"], "ordinary",
     ),
+    (
+        "a column times a row", lambda x, y: x @ y, {"x": "n 1", "y": "1 d"}, ["multiply"],
+        "ordinary",
+    ),
+    (
+        "columns times columns", lambda x, y: contract(
+            x, y, left="zij", right="zkj", result="kzi"
+        ),
+        {"x": "2 3 1", "y": "2 4 1"},
+        ["multiply", "reshape", "reshape", "transpose"], "ordinary",
+    ),
     ("x @ ones", lambda x, y: x @ np.ones_like(y), XY, ["sum"], "ordinary"),
     (
         "x @ fill", lambda s, x: x @ np.broadcast_to(s, (4,)), {"s": "", "x": "6 4"},
