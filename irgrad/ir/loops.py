@@ -307,9 +307,14 @@ def every_statement(statements: Sequence[Statement]) -> Iterator[Statement]:
             stack.extend(reversed(statement.body))
 
 
+def members(value: Any) -> tuple[str, ...]:
+    """Return the names of what a statement or an expression holds; of anything else, none."""
+    kind: Any = type(value)
+    return _fields(kind)
+
+
 @cache
-def members(kind: type) -> tuple[str, ...]:
-    """Return the names of what a kind of statement or expression holds; of others, none."""
+def _fields(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
@@ -325,7 +330,7 @@ def words(value: Any) -> Iterator[str]:
         elif isinstance(part, tuple | list):
             stack.extend(part)
         else:
-            stack.extend([getattr(part, name) for name in members(type(part))])
+            stack.extend([getattr(part, name) for name in members(part)])
 
 
 def placed(part: Any, values: Mapping[str, Dim]) -> Any:
@@ -340,8 +345,8 @@ def placed(part: Any, values: Mapping[str, Dim]) -> Any:
         return tuple(placed(inner, values) for inner in part)
     changed = {
         name: placed(known, values)
-        for name in members(type(part))
-        if isinstance(known := getattr(part, name), tuple | dims.Size) or members(type(known))
+        for name in members(part)
+        if isinstance(known := getattr(part, name), tuple | dims.Size) or members(known)
     }
     if isinstance(part, Loop) and part.variable in values:
         changed["variable"] = next(iter(dims.symbols(values[part.variable])))

@@ -11,9 +11,10 @@ import numpy as np
 
 from irgrad.ir.module import EmittedModule
 from irgrad.ir.types import ArrayType
+from irgrad.runtime.blas import numba_finds, routines_at_hand
 from irgrad.runtime.cache import cache_directory
 from irgrad.runtime.load import load_module
-from irgrad.runtime.machine_code import MachineCodeCache
+from irgrad.runtime.machine_code import MachineCodeCache, needed_symbols
 from irgrad.runtime.memory import keep_freed_memory
 
 _compiling = threading.Lock()
@@ -64,12 +65,14 @@ def executable(work: Work) -> Executable:
     function = getattr(load_module(work.module.source, work.module.digest, jit=True), work.name)
     keep_freed_memory()
     signature = numba_signature(work)
-    with _compiling:
+    with _compiling, routines_at_hand(work.module.source):
         before = _counts(function)
         if signature not in function.overloads:
             function.enable_compile() if hasattr(function, "enable_compile") else None
             function.compile(signature)
         after = _counts(function)
+        if signature in function.overloads:
+            numba_finds(needed_symbols(function.overloads[signature].library))
     # A call with other types now raises TypeError instead of compiling anew.
     function.disable_compile()
     unchecked = getattr(function.overloads.get(signature), "entry_point", None)

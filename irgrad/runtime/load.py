@@ -28,6 +28,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from irgrad.errors import IrgradError, MissingPackageError
+from irgrad.runtime.blas import PACKAGE, module_at_hand, routines_at_hand
 from irgrad.runtime.cache import fingerprint, store
 from irgrad.runtime.callees import compile_as_needed
 from irgrad.runtime.interrupt import interruptible
@@ -119,7 +120,8 @@ def _execute(source: str, digest: str, name: str, jit: bool) -> types.ModuleType
     # as `<dynamic>`, and the next process would crash on loading them.
     sys.modules[name] = module
     try:
-        exec(code, module.__dict__)
+        with routines_at_hand(source):
+            exec(code, module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise
@@ -177,6 +179,10 @@ def _importer(stand_in: types.ModuleType | None, *, plain: bool) -> Callable[...
     def import_(name: str, *context: Any, **keywords: Any) -> Any:
         if name == "numba" and stand_in is not None:
             return stand_in
+        if name == PACKAGE:
+            wanted = {part: module_at_hand(part) for part in keywords.get("fromlist", context[2])}
+            if None not in wanted.values():
+                return types.SimpleNamespace(**wanted)
         if plain and name.partition(".")[0] in ("llvmlite", "numba", "rocket_fft"):
             raise ImportError(f"{name} is for compiled code", name=name)
         if name == "rocket_fft" and stand_in is not None and find_spec(name) is None:

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from irgrad.runtime.blas import numba_finds
 from irgrad.runtime.cache import (
     cache_directory,
     cache_key,
@@ -100,6 +101,7 @@ class MachineCodeCache:
         try:
             symbols, reduced = _Unpickler(io.BytesIO(payload)).load()
             _resolve(symbols, target_context)
+            numba_finds(symbols)
             return rebuild(target_context, *reduced)
         except Exception:  # intact but not for this process, whatever numba then raises
             self._reject(path)
@@ -123,7 +125,7 @@ class MachineCodeCache:
         if path is None:
             return
         try:
-            content = serialise((_needed_symbols(result.library), result._reduce()))
+            content = serialise((needed_symbols(result.library), result._reduce()))
             write_atomically(path, _checked(path.name, content))
         except OSError as error:
             warn_memory_only(error)
@@ -187,7 +189,7 @@ def _environment(module: str, constants: list[Any], name: str) -> Any:
     return environment
 
 
-def _needed_symbols(library: Any) -> list[str]:
+def needed_symbols(library: Any) -> list[str]:
     """Return the names of what compiled code calls but doesn't define."""
     return [
         function.name

@@ -327,8 +327,8 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
         return tuple(renamed(part, names) for part in value)
     changed = {
         name: renamed(known, names)
-        for name in loops.members(type(value))
-        if isinstance(known := getattr(value, name), str | tuple) or loops.members(type(known))
+        for name in loops.members(value)
+        if isinstance(known := getattr(value, name), str | tuple) or loops.members(known)
     }
     return replace(value, **changed) if changed else value
 
