@@ -91,7 +91,7 @@ _SPECIAL = (
 )
 
 # Routines by the number of their arguments; each in single and in double precision.
-_BLAS = {"trsm": 11, "trmm": 11, "syrk": 10, "gemm": 13, "trsv": 8}
+_BLAS = {"trsm": 11, "trmm": 11, "syrk": 10, "gemm": 13, "symm": 12, "trsv": 8}
 _LAPACK = {
     "potrf": 5,
     "potrs": 8,

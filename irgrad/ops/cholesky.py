@@ -217,3 +217,103 @@ cholesky_cotangent: Op = declare(
 
 Takes twice the operations of the factorisation.
 """
+
+_HALF_INVERSE_KERNEL = '''def half_inverse_{p}(factor, out):
+    """Fill out with the lower half of each inverse by Cholesky's factor, its diagonal halved.
+
+    By blocks of 32 rows from the last: with S the inverse of the rows below, W = L21 L11^-1, it is
+    S21 = -S W and S11 = (L11 L11')^-1 - W' S21. To BLAS, arrays in C order are transposed ones.
+    """
+    n, bytes = factor.shape[1], factor.itemsize
+    numbers, block = np.empty(3, factor.dtype), np.empty(32 * 32, factor.dtype)
+    panel = np.empty(32 * n, factor.dtype)
+    sizes, letters = np.empty(5, np.int32), np.empty(5, np.uint8)
+    numbers[0], numbers[1], numbers[2], sizes[0], sizes[4] = 1.0, -1.0, 0.0, n, 0
+    letters[0], letters[1], letters[2], letters[3], letters[4] = 76, 85, 78, 84, 82
+    for b in range(factor.shape[0]):
+        for i in range(n):
+            for j in range(n):
+                out[b, i, j] = factor[b, i, j] if j <= i else 0.0
+        one, whole = np.intp(numbers.ctypes.data), np.intp(sizes.ctypes.data)
+        minus, none = one + bytes, one + 2 * bytes
+        after, width, info = whole + 4, whole + 8, whole + 16
+        left, scratch = np.intp(letters.ctypes.data), np.intp(block.ctypes.data)
+        upper, plain, turned, right = left + 1, left + 2, left + 3, left + 4
+        beside = np.intp(panel.ctypes.data)
+        stop = n
+        while stop > 0:
+            start = max(0, stop - 32)
+            sizes[1], sizes[2] = n - stop, stop - start
+            corner = np.intp(out.ctypes.data) + ((b * n + start) * n + start) * bytes
+            below = np.intp(out.ctypes.data) + ((b * n + stop) * n + start) * bytes
+            rest = np.intp(out.ctypes.data) + ((b * n + stop) * n + stop) * bytes
+            if stop < n:
+                for i in range(n - stop):
+                    for j in range(stop - start):
+                        panel[i * (stop - start) + j] = out[b, stop + i, start + j]
+                {p}trsm(
+                    left, upper, plain, plain, width, after, one, corner, whole, beside, width
+                )
+                {p}symm(
+                    right, upper, width, after, minus, rest, whole, beside, width, none, below,
+                    whole,
+                )
+                {p}gemm(
+                    plain, turned, width, width, after, one, below, whole, beside, width, none,
+                    scratch, width,
+                )
+            {p}potri(upper, width, corner, whole, info)
+            if sizes[4] != 0:
+                raise np.linalg.LinAlgError("Singular matrix")
+            if stop < n:
+                for i in range(stop - start):
+                    for j in range(i + 1):
+                        out[b, start + i, start + j] -= block[i * (stop - start) + j]
+            stop = start
+        for i in range(n):
+            out[b, i, i] *= 0.5
+'''
+
+
+def _half_inverse(factor: Any) -> Any:
+    """Return the lower half of (L L')^-1, its diagonal halved."""
+    identity = np.zeros_like(factor) + np.eye(np.shape(factor)[-1], dtype=dtype_of(factor))
+    left = triangular_solve(factor, identity, lower=True, flipped=False)
+    return lower_triangle(
+        triangular_solve(factor, left, lower=True, flipped=True), halved=True
+    )
+
+
+def _half_inverse_pullback(cotangent: Any, out: Any, factor: Any) -> tuple[Any]:
+    """Return -tril(S Q L^-T), S the inverse and Q the symmetric matrix of the cotangent's half.
+
+    From dS = -S dK S and dK = dL L' + L dL'.
+    """
+    q = lower_triangle(cotangent, halved=True)
+    q = q + transposed(q)
+    right = transposed(triangular_solve(factor, q, lower=True, flipped=False))  # Q L^-T
+    left = triangular_solve(factor, right, lower=True, flipped=False)
+    return (-np.tril(triangular_solve(factor, left, lower=True, flipped=True)),)
+
+
+half_inverse: Op = declare(
+    Op(
+        name="half_inverse",
+        evaluate=_half_inverse,
+        infer=_cholesky_type,
+        lowering=Kernel(
+            "half_inverse_{p}", _HALF_INVERSE_KERNEL, core=2, batched=True, in_place=0
+        ),
+        pullback=_half_inverse_pullback,
+        promote=floating,
+        samples=tuple(
+            Sample((np.linalg.cholesky(positive_definite(n, batch)),))
+            for n, batch in ((3, ()), (2, (2,)), (1, ()), (0, ()))
+        ),
+        reference="Rasmussen & Williams, Gaussian Processes for Machine Learning, equation 5.9",
+    )
+)
+"""The cotangent of matrices for the sum of the logarithms of their Cholesky factors' diagonals.
+
+The lower half of the inverse, its diagonal halved. Takes twice the operations of the factorisation.
+"""

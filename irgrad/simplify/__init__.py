@@ -7,6 +7,7 @@ from irgrad.ir.graph import Graph
 from irgrad.simplify import (
     arithmetic,
     choices,
+    cholesky,
     complex_numbers,
     layout,
     marks,
@@ -19,6 +20,7 @@ from irgrad.simplify.scales import scaled_before
 __all__ = [
     "arithmetic",
     "choices",
+    "cholesky",
     "complex_numbers",
     "layout",
     "marks",

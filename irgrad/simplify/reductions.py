@@ -242,7 +242,7 @@ def contract_of_transpose(build: Build, node: Node) -> Node | None:
 
 @rule(contract)
 def contract_over_one(build: Build, node: Node) -> Node | None:
-    """contract(x, y) over axes of size 1 -> x * y. Exact but for the sign of a zero."""
+    """contract(x, y) over axes of size 1, or with a scalar -> x * y. Exact but for 0 and -0."""
     sides, result = (node.params["left"], node.params["right"]), node.params["result"]
     sizes = {
         letter: dim
@@ -250,7 +250,7 @@ def contract_over_one(build: Build, node: Node) -> Node | None:
         for letter, dim in zip(letters, operand.array_type.shape, strict=True)
     }
     contracted = [letter for letter in sizes if letter not in result]
-    if not contracted or any(sizes[letter] != 1 for letter in contracted):
+    if any(sizes[letter] != 1 for letter in contracted) or not (contracted or "" in sides):
         return None
     factors = []
     for letters, operand in zip(sides, node.inputs, strict=True):
