@@ -52,6 +52,9 @@ def evaluate_body(
             if node in plan.copied:
                 result = np.array(result)
         values[node] = _typed(result, node.type)
+        del result, operands
+        for dead in plan.dying.get(node, ()):
+            del values[dead]  # its memory serves the next ones, while it is in the caches
     outputs = [values[node] for node in graph.outputs]
     return tuple(
         np.array(value) if position in plan.outputs else value
@@ -60,14 +63,23 @@ def evaluate_body(
 
 
 class _Plan:
-    """What is evaluated, which writes happen in place, what is copied lest they reach too far."""
+    """What is evaluated, which writes happen in place, what is copied lest they reach too far.
 
-    __slots__ = ("copied", "in_place", "needed", "outputs")
+    ``dying`` are, by the node that reads them last, those that nobody reads afterwards.
+    """
+
+    __slots__ = ("copied", "dying", "in_place", "needed", "outputs")
 
     def __init__(
-        self, needed: list[Node], in_place: set[Node], copied: set[Node], outputs: set[int]
+        self,
+        needed: list[Node],
+        dying: Mapping[Node, Sequence[Node]],
+        in_place: set[Node],
+        copied: set[Node],
+        outputs: set[int],
     ) -> None:
         self.needed = needed
+        self.dying = dying
         self.in_place = in_place
         self.copied = copied
         self.outputs = outputs
@@ -92,6 +104,10 @@ def _planned(graph: Graph, owned: int) -> _Plan:
         for operand in node.inputs:
             last[operand] = node
     kept = set(graph.outputs)
+    dying: dict[Node, list[Node]] = {}
+    for operand, reader in last.items():
+        if operand not in kept:
+            dying.setdefault(reader, []).append(operand)
     own: set[Node] = {node for node in graph.inputs[:owned] if node.array_type.shape}
     in_place: set[Node] = set()
     copied: set[Node] = set()
@@ -116,14 +132,14 @@ def _planned(graph: Graph, owned: int) -> _Plan:
                 own.add(node)
             picked.add(result)
     if not owned:
-        return _Plan(needed, in_place, copied, set())
+        return _Plan(needed, dying, in_place, copied, set())
     seen: set[Node] = set()
     outputs: set[int] = set()
     for position, node in enumerate(graph.outputs[:owned]):
         if node.array_type.shape and (node in seen or node not in own):
             outputs.add(position)
         seen.add(node)
-    return _Plan(needed, in_place, copied, outputs)
+    return _Plan(needed, dying, in_place, copied, outputs)
 
 
 def _typed(result: Any, type: Any) -> Any:
