@@ -22,6 +22,7 @@ from irgrad.ir.effort import effort
 from irgrad.ir.graph import Graph
 from irgrad.ir.module import EmittedModule
 from irgrad.ir.types import ArrayType
+from irgrad.ir.work import operations
 from irgrad.options import LONG, Options
 from irgrad.runtime.background import Job, begin
 from irgrad.runtime.call import (
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 SMALL = 16
 MANY = 600
 """Scalars from which those without a pattern are grouped: numba needs 8 ms for each."""
+ENOUGH_TO_SHARE = 100_000
+"""Operations of a value from which its loops, or its gradient's, may keep two threads busy."""
 VALUE, GRADIENT, INTO = "value", "value_and_grad", "value_and_grad_into"
 """The functions that a specialisation becomes; the last one writes into arrays it is given."""
 SIZE_LETTERS = ("n", "m", "p", "q", "r", "s")
@@ -255,6 +258,8 @@ def specialise(
         draws.refuse()
     with stages.stage("reroll"):
         traced = with_loops(traced)
+    if options.parallel:
+        traced, options = alone_where_small(traced, options)
     wanted: tuple[int, ...] | None = None
     complaint: IrgradError | None = None
     if argnums:
@@ -313,6 +318,19 @@ def with_loops(traced: Traced) -> Traced:
 
     grouped = group(traced.graph, least=MANY)
     return replace(traced, graph=grouped.graph, captured=(*traced.captured, *grouped.tables))
+
+
+def alone_where_small(traced: Traced, options: Options) -> tuple[Traced, Options]:
+    """Return what one thread does best without parts to share, and up to which sizes it is so."""
+    graph = traced.graph
+    work = operations(graph)
+    if work is None or dims.evaluate(work, graph.hints) >= ENOUGH_TO_SHARE:
+        return traced, options
+    if isinstance(work, dims.Size):
+        varying, fixed = dims.apart(work)
+        limit = dims.Guard(varying, "<", ENOUGH_TO_SHARE - fixed)
+        traced = replace(traced, graph=replace(graph, guards=(*graph.guards, limit)))
+    return traced, replace(options, parallel=False)
 
 
 def layouts_of(leaves: Sequence[Leaf]) -> tuple[Layout | None, ...] | None:

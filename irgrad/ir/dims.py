@@ -259,6 +259,11 @@ class Guard:
             return left == right
         return left >= right if self.relation == ">=" else left < right
 
+    @property
+    def slack(self) -> Dim:
+        """What an inequality says is not negative."""
+        return self.left - self.right if self.relation == ">=" else self.right - self.left - 1
+
     def __str__(self) -> str:
         return f"{self.left} {self.relation} {self.right}"
 
@@ -271,10 +276,15 @@ def apart(dim: Dim) -> tuple[Dim, int]:
 
 def _as_bound(guard: Guard) -> tuple[Dim, int]:
     """Return an inequality as ``polynomial without constant term >= number``."""
-    at_least = guard.relation == ">="
-    difference = guard.left - guard.right if at_least else guard.right - guard.left
-    varying, constant = apart(difference)
-    return varying, -constant if at_least else 1 - constant
+    varying, constant = apart(guard.slack)
+    return varying, -constant
+
+
+def _bound(varying: Dim, number: int) -> Guard:
+    """Return ``varying >= number``, the other way round where all of it is taken away."""
+    if all(factor < 0 for _, factor in _terms(varying)):
+        return Guard(-varying, "<", 1 - number)
+    return Guard(varying, ">=", number)
 
 
 def _fixed(guards: Iterable[Guard]) -> dict[str, Dim]:
@@ -300,7 +310,7 @@ def strongest(guards: Iterable[Guard]) -> tuple[Guard, ...]:
     return (
         *equalities,
         *(
-            Guard(varying, ">=", bound)
+            _bound(varying, bound)
             for varying, bound in bounds.items()
             if isinstance(substitute(varying, fixed), Size)  # else the equalities decide it
         ),

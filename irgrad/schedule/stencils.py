@@ -244,7 +244,7 @@ def _reaches(graph: Graph, extent: Dim, least: int) -> bool:
     spare = extent - least
     if isinstance(spare, int):
         return spare >= 0
-    gaps = [spare - (g.left - g.right) for g in graph.guards if g.relation == ">="]
+    gaps = [spare - guard.slack for guard in graph.guards if guard.relation != "=="]
     return any(isinstance(gap, int) and gap >= 0 for gap in gaps)
 
 

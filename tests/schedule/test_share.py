@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import irgrad
+from irgrad import specialise
 from irgrad.emit.statements import _cut
 from irgrad.ir import loops
 from irgrad.schedule import share
@@ -21,6 +22,7 @@ def sharing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "LEAST_WORK", 1)
     monkeypatch.setattr(share, "LEAST_STATEMENT", 0)
     monkeypatch.setattr(share, "TOTAL_COST", 0)
+    monkeypatch.setattr(specialise, "ENOUGH_TO_SHARE", 0)
 
 
 def tasks(compiled: Any, *arguments: Any) -> list[loops.Share]:
@@ -143,6 +145,33 @@ def test_no_loop_of_known_little_work_is_shared(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(share, "LEAST_WORK", 50_000)
     compiled = irgrad.compile(lambda x: np.sum(np.exp(x)), parallel=True, shapes="static")
     assert not tasks(compiled, numbers(8))
+
+
+def test_small_calls_get_the_code_of_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specialise, "ENOUGH_TO_SHARE", 1000)
+    x = np.abs(numbers(400))
+    compiled = irgrad.compile(lambda x: np.sum(np.exp(x) * x), parallel=True)
+    for size, traces, shared in ((20, 1, False), (70, 1, False), (400, 2, True), (30, 2, True)):
+        np.testing.assert_allclose(
+            compiled.grad(x[:size]), np.exp(x[:size]) * (1.0 + x[:size]), rtol=1e-14
+        )
+        assert compiled.stats.traces == traces
+        assert ("prange" in compiled.source) == shared
+
+
+def test_the_code_of_one_thread_takes_no_larger_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specialise, "ENOUGH_TO_SHARE", 1000)
+    x = numbers(400)
+    bound = irgrad.compile(lambda x: np.sum(np.exp(x) * x), parallel=True).bind(x[:20])
+    assert bound.value(x[:70]) == pytest.approx(np.sum(np.exp(x[:70]) * x[:70]))
+    with pytest.raises(ValueError, match=r"with 14\*n < 1000"):
+        bound.value(x)
+
+
+def test_fixed_sizes_need_no_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specialise, "ENOUGH_TO_SHARE", 1000)
+    compiled = irgrad.compile(lambda x: np.sum(np.exp(x)), parallel=True, shapes="static")
+    assert "1000" not in compiled.lower(numbers(40)).module.source
 
 
 def test_the_file_says_how_much_work_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
