@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -261,6 +261,10 @@ class Part:
     transposed: bool = False
 
 
+PRODUCT = "np.dot"
+"""The routine that multiplies matrices into its last argument."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """``function(*arguments)``: a library routine or a kernel that fills its last arguments.
@@ -295,6 +299,11 @@ Statement = (
     Let | Store | Accumulate | Loop | Allocate | Fill | Slice | Rearrange | Call | Copy | Leave
     | Grow | Ensure | Exchange
 )
+
+
+def is_another_name(part: Statement) -> TypeGuard[Rearrange]:
+    """Tell whether a statement calls an array by another name, and does no more."""
+    return isinstance(part, Rearrange) and part.shape is None and part.axes is None
 
 
 def every_statement(statements: Sequence[Statement]) -> Iterator[Statement]:

@@ -84,7 +84,7 @@ def _uncounted(statement: loops.Statement) -> Iterator[str]:
 
 
 def _is_counted(call: loops.Call) -> bool:
-    return call.function == "np.dot" or _fills(call)
+    return call.function == loops.PRODUCT or _fills(call)
 
 
 def _fills(call: loops.Call) -> bool:
@@ -132,7 +132,7 @@ def _called(call: loops.Call, scope: _Scope) -> float:
     if _fills(call):
         size, _, *results = call.arguments
         return float(KERNEL_OPERATIONS * dims.evaluate(size, scope.sizes) * len(results))
-    if call.function != "np.dot" or len(call.arguments) < 2:
+    if call.function != loops.PRODUCT or len(call.arguments) < 2:
         return 0.0
     a, b = (_shape_of(argument, scope) for argument in call.arguments[:2])
     count = 2.0

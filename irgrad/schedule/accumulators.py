@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir import dims, loops
+from irgrad.schedule.names import letters
 
 
 def keep_sums_local(
@@ -40,7 +41,7 @@ def _rewritten(
             continue
         kept = _fixed_sums(replace(statement, body=tuple(body)), views)
         locals_ = {
-            element: fresh(f"{element[0]}_{_letters(element[1])}") for element in kept
+            element: fresh(f"{element[0]}_{letters(element[1])}") for element in kept
         }
         for (array, indices), name in locals_.items():
             result.append(loops.Let(name, loops.Load(array, indices)))
@@ -48,13 +49,6 @@ def _rewritten(
         for (array, indices), name in locals_.items():
             result.append(loops.Store(array, indices, loops.Name(name)))
     return result
-
-
-def _letters(indices: tuple[Any, ...]) -> str:
-    names = (
-        [str(index)] if isinstance(index, int) else dims.symbols(index) for index in indices
-    )
-    return "".join(n.removeprefix("@") for part in names for n in part if not n.isidentifier())
 
 
 Element = tuple[str, tuple[Any, ...]]

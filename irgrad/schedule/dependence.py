@@ -235,9 +235,9 @@ def _accesses_of_call(call: loops.Call, inner: tuple[loops.Loop, ...]) -> Iterat
         part = loops.Part(argument) if isinstance(argument, str) else argument
         if isinstance(part, loops.Part):
             last = place == len(call.arguments) - 1
-            if last or call.function != "np.dot":
+            if last or call.function != loops.PRODUCT:
                 yield Access(part.array, part.leading, "set", inner)
-            if not last or call.function != "np.dot":
+            if not last or call.function != loops.PRODUCT:
                 yield Access(part.array, part.leading, "read", inner)
 
 

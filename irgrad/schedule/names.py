@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
+from typing import Any
 
+from irgrad.ir import dims
 from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.units import VARIABLES
 
@@ -31,6 +33,12 @@ def is_safe(name: str) -> bool:
         and not hasattr(builtins, name)
         and name not in _OURS
     )
+
+
+def letters(indices: Sequence[Any]) -> str:
+    """Return what tells an element apart in a name: ``k0`` of the indices ``@k`` and 0."""
+    names = ([str(index)] if isinstance(index, int) else dims.symbols(index) for index in indices)
+    return "".join(n.removeprefix("@") for part in names for n in part if not n.isidentifier())
 
 
 class Names:

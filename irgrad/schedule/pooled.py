@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeGuard
+from typing import Any
 
 from irgrad.ir import dims, loops
 
@@ -75,15 +75,11 @@ def _bound(statements: Sequence[loops.Statement]) -> set[str]:
     for part in reversed(list(loops.every_statement(statements))):
         if isinstance(part, loops.Loop):
             bound.update(loops.words(replace(part, body=())))
-        elif _is_another_name(part):
+        elif loops.is_another_name(part):
             bound.update({part.array} if part.name in bound else ())
         elif not isinstance(part, ByElement):
             bound.update(loops.words(part))
     return bound
-
-
-def _is_another_name(part: loops.Statement) -> TypeGuard[loops.Rearrange]:
-    return isinstance(part, loops.Rearrange) and part.shape is None and part.axes is None
 
 
 def _is_small(part: loops.Allocate) -> bool:

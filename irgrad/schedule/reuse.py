@@ -17,7 +17,6 @@ from irgrad.ir.dims import Dim
 from irgrad.schedule.dependence import reads_apart, terms_of
 
 _LOOPS = (loops.Loop, loops.Blocks)
-PRODUCT = "np.dot"
 LEAST = 512
 """Elements from which an array takes over memory; smaller ones are not worth a line."""
 
@@ -197,7 +196,7 @@ def _last_reads_first(statements: Sequence[loops.Statement]) -> list[loops.State
 
 def _waits(one: loops.Call, other: loops.Call, looks_at: Mapping[str, str]) -> bool:
     """Tell whether one of two calls fills an array that the other one uses."""
-    if one.function != other.function or one.function != PRODUCT:
+    if one.function != other.function or one.function != loops.PRODUCT:
         return True  # which arguments a kernel fills isn't known here
     used = [
         {looks_at.get(word, word) for word in loops.words(call.arguments)} for call in (one, other)

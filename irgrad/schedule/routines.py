@@ -70,7 +70,7 @@ def _dot(context: Context, routine: Routine) -> list[loops.Statement]:
         arguments.append(_part(context, operand, place, flipped, rows))
     rows = bool(routine.rows) and routine.rows[2]
     arguments.append(_part(context, routine.node, routine.write, False, rows))
-    return [loops.Call("np.dot", tuple(arguments), (context.numbers[routine.node],))]
+    return [loops.Call(loops.PRODUCT, tuple(arguments), (context.numbers[routine.node],))]
 
 
 def _part(

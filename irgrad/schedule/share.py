@@ -307,7 +307,7 @@ def _checks(parameters: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[
 
 def _is_product(call: loops.Call, ranks: Mapping[str, int]) -> bool:
     """Tell whether a call multiplies two matrices."""
-    if call.function != "np.dot":
+    if call.function != loops.PRODUCT:
         return False
     result = call.arguments[-1]
     part = result if isinstance(result, loops.Part) else loops.Part(result)
@@ -395,7 +395,7 @@ def _operations(part: loops.Statement) -> Iterator[bool]:
 
 def _product(call: loops.Call, shapes: Mapping[str, Shape]) -> Dim:
     """Return the work of a call; a product takes half an operation for each multiplication."""
-    if call.function != "np.dot":
+    if call.function != loops.PRODUCT:
         return _CALL
     sizes = []
     for argument in call.arguments[:2]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TypeGuard
 
 from irgrad.ir import dims, loops
 
@@ -26,7 +25,7 @@ def spread_out(statements: Sequence[loops.Statement]) -> list[loops.Statement]:
     """
     whole = set(_taken_whole(statements))
     for part in reversed(list(loops.every_statement(statements))):
-        if _is_another_name(part) and part.name in whole:
+        if loops.is_another_name(part) and part.name in whole:
             whole.add(part.array)
     return list(_spread(statements, whole))
 
@@ -53,16 +52,11 @@ def _clashes(part: loops.Allocate) -> bool:
     return not one_row and part.shape[-1] * part.dtype.itemsize % PERIOD == 0
 
 
-def _is_another_name(part: loops.Statement) -> TypeGuard[loops.Rearrange]:
-    """Tell whether an array is only called by another name."""
-    return isinstance(part, loops.Rearrange) and part.shape is None and part.axes is None
-
-
 def _taken_whole(statements: Sequence[loops.Statement]) -> Iterator[str]:
     for part in loops.every_statement(statements):
         if isinstance(part, loops.Copy):
             yield from (part.target, part.source)
-        elif isinstance(part, loops.Rearrange) and not _is_another_name(part):
+        elif isinstance(part, loops.Rearrange) and not loops.is_another_name(part):
             yield from (part.name, part.array)
         elif isinstance(part, loops.Call):
             yield from loops.words(part.arguments)

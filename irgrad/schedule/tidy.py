@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from irgrad.ir import dims, loops
-from irgrad.schedule.names import Names
+from irgrad.schedule.names import Names, letters
 
 
 def tidy(statements: Sequence[loops.Statement], names: Names) -> list[loops.Statement]:
@@ -65,7 +65,7 @@ def _tidy(
         for load, _ in _loads(statement):
             if counts.get(load, 0) < 2 or load in known:
                 continue
-            name = names.fresh(f"{load.array}_{''.join(map(_short, load.indices))}")
+            name = names.fresh(f"{load.array}_{letters(load.indices)}")
             known[load] = loops.Name(name)
             result.append(loops.Let(name, load))
         statement = _replaced(statement, known)
@@ -74,13 +74,6 @@ def _tidy(
             statement = replace(statement, body=tuple(inner))
         result.append(statement)
     return result
-
-
-def _short(index: dims.Dim) -> str:
-    """Return the letters of an index that tell it apart in a name."""
-    if isinstance(index, int):
-        return str(index)
-    return "".join(name[1:] for name in dims.symbols(index) if name.startswith("@"))
 
 
 def _fixed(load: loops.Load, bound: tuple[str, ...]) -> bool:
