@@ -179,8 +179,8 @@ def _importer(stand_in: types.ModuleType | None, *, plain: bool) -> Callable[...
     def import_(name: str, *context: Any, **keywords: Any) -> Any:
         if name == "numba" and stand_in is not None:
             return stand_in
-        if name == PACKAGE:
-            wanted = {part: module_at_hand(part) for part in keywords.get("fromlist", context[2])}
+        if name == PACKAGE and len(context) > 2 and context[2]:
+            wanted = {part: module_at_hand(part) for part in context[2]}
             if None not in wanted.values():
                 return types.SimpleNamespace(**wanted)
         if plain and name.partition(".")[0] in ("llvmlite", "numba", "rocket_fft"):

@@ -29,15 +29,15 @@ from irgrad.simplify.rewrite import Build, rule
 
 
 class _Term(NamedTuple):
-    """Part of the cotangent of a factor L: its ``core``, as taken in turn by what is ``around``.
+    """Part of the cotangent of a factor L, and the factors and signs ``around`` it.
 
-    The core is ``scalar / diag(L)`` on the diagonal, or u w' with a ``solution`` u = L^-T w.
+    It is ``scalar / diag(L)`` on the diagonal, or u w' with a ``solution`` u = L^-T w.
     """
 
     scalar: Node | None = None
     solution: Node | None = None
     around: tuple[Factored | None, ...] = ()
-    """Factors, None for a change of sign, the outermost first."""
+    """The outermost first; None is a change of sign."""
 
 
 @rule(

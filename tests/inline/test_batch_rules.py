@@ -39,7 +39,8 @@ def batch_of(operand: Any, op: Op) -> list[np.ndarray]:
     if op.name == "search_sorted":
         return [array, array, array]
     if op.name.removeprefix("complex_") in (
-        "cholesky", "cholesky_cotangent", "matrix_logarithm", "matrix_square_root",
+        "cholesky", "cholesky_cotangent", "half_inverse", "matrix_logarithm",
+        "matrix_square_root",
     ):  # fmt: skip
         return [array, 2 * array, 3 * array]  # in another order it need not be in the domain
     return [array, array[::-1].copy() if array.ndim else array, np.roll(array, 1)]

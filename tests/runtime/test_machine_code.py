@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from irgrad.runtime.machine_code import _needed_symbols, _resolve
+from irgrad.runtime.machine_code import needed_symbols, _resolve
 
 PROGRAM = """
 import sys
@@ -46,4 +46,4 @@ def test_what_code_needs_is_what_it_declares() -> None:
 
     functions = [function("own", False), function("exp", True), function("llvm.fabs.f64", True)]
     library = SimpleNamespace(_final_module=SimpleNamespace(functions=functions))
-    assert _needed_symbols(library) == ["exp"]
+    assert needed_symbols(library) == ["exp"]
