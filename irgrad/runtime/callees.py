@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from irgrad.runtime.alignment import arrays_on_cache_lines
+
 _NAMES_OF_A_LIBRARY = (
     "_ensure_finalized",
     "_finalize_final_module",
@@ -50,7 +52,7 @@ def compile_as_needed(dispatcher: Any) -> None:
     for_callers: set[tuple[Any, ...]] = set()
 
     def compile_one_deeper(types: Any, return_type: Any) -> Any:
-        with _one_deeper(context.codegen()):
+        with _one_deeper(context.codegen()), arrays_on_cache_lines(context):
             return compile_types(types, return_type)
 
     def without_wrappers(flags: Any) -> Any:

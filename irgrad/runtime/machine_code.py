@@ -35,7 +35,7 @@ from irgrad.runtime.cache import (
 from irgrad.runtime.callees import is_native
 from irgrad.runtime.interrupt import interruptible
 
-MAGIC = b"irgrad machine code 2\n"
+MAGIC = b"irgrad machine code 3\n"
 CHECKSUM_BYTES = 32
 
 # Settings of numba that change the code it generates.

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from irgrad.runtime.machine_code import needed_symbols, _resolve
+from irgrad.runtime.machine_code import _resolve, needed_symbols
 
 PROGRAM = """
 import sys
