@@ -25,6 +25,7 @@ from rich.table import Table
 import irgrad
 from irgrad import demo as demonstration
 from irgrad.errors import ArgumentError, IrgradError
+from irgrad.report.machine import cores
 from irgrad.runtime import cache as store
 
 app = typer.Typer(
@@ -207,9 +208,7 @@ def doctor() -> None:
     table.add_row("Python", f"{platform.python_version()} on {platform.platform()}")
     for name in PACKAGES:
         table.add_row(name, _version(name))
-    affinity = getattr(os, "sched_getaffinity", None)
-    processors = len(affinity(0)) if affinity else os.cpu_count()
-    table.add_row("CPU", f"{_processor_name()}, {processors} processors for this process")
+    table.add_row("CPU", f"{_processor_name()}, {cores()} processors for this process")
     directory = store.cache_directory()
     used = f"{directory}, {store.cache_size():,} bytes" if directory else "none, or not usable"
     table.add_row("cache", escape(used))

@@ -24,13 +24,18 @@ def operations(graph: Graph) -> Dim | None:
     return total
 
 
+def sizes_of_letters(contraction: Node) -> dict[str, Dim]:
+    """Return how long the axes of a contraction's operands are, by their letters."""
+    sizes: dict[str, Dim] = {}
+    for side, operand in zip(("left", "right"), contraction.inputs, strict=True):
+        sizes.update(zip(contraction.params[side], operand.array_type.shape, strict=True))
+    return sizes
+
+
 def _of(node: Node) -> Dim:
     lowering = node.op.lowering
     if isinstance(lowering, Contraction):
-        sizes: dict[str, Dim] = {}
-        for side, operand in zip(("left", "right"), node.inputs, strict=True):
-            sizes.update(zip(node.params[side], operand.array_type.shape, strict=True))
-        return 2 * dims.product(sizes.values())
+        return 2 * dims.product(sizes_of_letters(node).values())
     if isinstance(lowering, Reduction):
         return dims.product(node.inputs[0].array_type.shape)
     if isinstance(lowering, Elementwise):

@@ -71,10 +71,11 @@ def measure() -> Machine:
     a = np.ones((_ORDER, _ORDER))
     product = np.empty_like(a)
     multiplying = _best(lambda: np.dot(a, a, product), _PRODUCTS)
-    return Machine(2 * source.nbytes / copying, _cores() * 2 * _ORDER**3 / multiplying)
+    return Machine(2 * source.nbytes / copying, cores() * 2 * _ORDER**3 / multiplying)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

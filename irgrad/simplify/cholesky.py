@@ -24,7 +24,7 @@ from irgrad.ops.create import constant, convert, full, iota
 from irgrad.ops.elementwise import add, divide, equal, less, multiply, negative, subtract
 from irgrad.ops.shape import reshape, transpose
 from irgrad.ops.triangular import triangular_solve
-from irgrad.simplify.factors import Factored, factored, is_number, negated, scaled
+from irgrad.simplify.factors import Factored, factored, is_number, scaled
 from irgrad.simplify.rewrite import Build, rule
 
 
@@ -63,10 +63,8 @@ def _terms(
 ) -> list[_Term] | None:
     """Return the terms of a factor's cotangent, None where one of them has no closed form."""
     # Recursion as deep as the sum, which adjoints keep flat: a term for every use of the factor.
-    if given.op is negative:
-        return _terms(given.inputs[0], factor, (*around, None))
-    if (parts := factored(given)) is not None and parts.rest.type == given.type:
-        return _terms(parts.rest, factor, (*around, parts))
+    given, own = _bare(given)
+    around = (*around, *own)
     if given.op is add or given.op is subtract:
         second_around = around if given.op is add else (*around, None)
         first = _terms(given.inputs[0], factor, around)
@@ -97,14 +95,13 @@ def _reciprocals(
     node: Node, factor: Node, around: tuple[Factored | None, ...]
 ) -> _Term | None:
     """Match a scalar over the diagonal of the factor."""
-    if (inner := negated(node)) is not None:
-        node, around = inner, (*around, None)
+    node, own = _bare(node)
     if node.op is not divide:
         return None
     scalar, diagonal = node.inputs
     if scalar.array_type.shape or diagonal.op is not affine or diagonal.inputs[0] is not factor:
         return None
-    return _Term(scalar=scalar, around=around) if _is_diagonal(diagonal, factor) else None
+    return _Term(scalar=scalar, around=(*around, *own)) if _is_diagonal(diagonal, factor) else None
 
 
 def _solution(node: Node, factor: Node, around: tuple[Factored | None, ...]) -> _Term | None:

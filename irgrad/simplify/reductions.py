@@ -11,6 +11,7 @@ from __future__ import annotations
 from irgrad.ir import dims
 from irgrad.ir.dims import Shape
 from irgrad.ir.graph import Node
+from irgrad.ir.work import sizes_of_letters
 from irgrad.ops.contract import contract
 from irgrad.ops.create import convert, full
 from irgrad.ops.elementwise import divide, masked_product, multiply, negative
@@ -214,12 +215,6 @@ def sum_of_contract(build: Build, node: Node) -> Node | None:
             operands[side] = build(sum_, operands[side], axes=axes)
             sides[side] = "".join(c for c in letters if c not in lonely)
     result = "".join(c for c in product.params["result"] if c not in summed)
-    if "" in sides:
-        scalar, rest, letters = *operands, sides[1]
-        if letters == "":
-            rest, scalar, letters = *operands, sides[0]
-        order = tuple(letters.index(c) for c in result)
-        return build(multiply, scalar, build(transpose, rest, axes=order) if letters else rest)
     return build(contract, *operands, left=sides[0], right=sides[1], result=result)
 
 
@@ -244,11 +239,7 @@ def contract_of_transpose(build: Build, node: Node) -> Node | None:
 def contract_over_one(build: Build, node: Node) -> Node | None:
     """contract(x, y) over axes of size 1, or with a scalar -> x * y. Exact but for 0 and -0."""
     sides, result = (node.params["left"], node.params["right"]), node.params["result"]
-    sizes = {
-        letter: dim
-        for letters, operand in zip(sides, node.inputs, strict=True)
-        for letter, dim in zip(letters, operand.array_type.shape, strict=True)
-    }
+    sizes = sizes_of_letters(node)
     contracted = [letter for letter in sizes if letter not in result]
     if any(sizes[letter] != 1 for letter in contracted) or not (contracted or "" in sides):
         return None
@@ -330,11 +321,7 @@ def contract_of_copies(build: Build, node: Node) -> Node | None:
         y = build(sum_, y, axes=summed)
         y_letters = "".join(c for c in y_letters if c in x_letters + result)
     left_over = "".join(c for c in result if c in x_letters + y_letters)
-    if x_letters:
-        total = build(contract, x, y, left=x_letters, right=y_letters, result=left_over)
-    else:
-        order = tuple(y_letters.index(c) for c in left_over)
-        total = build(multiply, x, build(transpose, y, axes=order))
+    total = build(contract, x, y, left=x_letters, right=y_letters, result=left_over)
     shape = node.array_type.shape
     leading = next((i for i, c in enumerate(result) if c in left_over), len(result))
     kept = tuple(dim if c in left_over else 1 for c, dim in zip(result, shape, strict=True))

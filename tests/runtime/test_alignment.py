@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -40,14 +37,8 @@ for size in (1, 3, 17, 1000):
 """
 
 
-def test_results_and_scratch_begin_with_a_cache_line(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "IRGRAD_CACHE_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+def test_results_and_scratch_begin_with_a_cache_line(children: Any) -> None:
+    children.run(PROGRAM)
 
 
 def test_numba_is_left_as_it_was() -> None:

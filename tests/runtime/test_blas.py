@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,48 +31,32 @@ run({function})
 """
 
 
-def in_new_process(folder: Path, kind: str, afterwards: str) -> None:
-    program = PROGRAM.format(function=FUNCTIONS[kind], afterwards=textwrap.dedent(afterwards))
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "IRGRAD_CACHE_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+def program(kind: str, afterwards: str) -> str:
+    return PROGRAM.format(function=FUNCTIONS[kind], afterwards=textwrap.dedent(afterwards))
 
 
 @pytest.mark.parametrize("kind", FUNCTIONS)
-def test_the_package_is_not_imported(tmp_path: Path, kind: str) -> None:
+def test_the_package_is_not_imported(children: Any, kind: str) -> None:
+    absent = "assert not [name for name in sys.modules if name.startswith('scipy.linalg')]"
     for _ in ("compiled", "stored"):
-        in_new_process(
-            tmp_path,
-            kind,
-            "assert not [name for name in sys.modules if name.startswith('scipy.linalg')]",
-        )
+        children.run(program(kind, absent))
 
 
 @pytest.mark.parametrize("kind", FUNCTIONS)
-def test_who_imports_the_package_later_gets_all_of_it(tmp_path: Path, kind: str) -> None:
-    for _ in ("compiled", "stored"):
-        in_new_process(
-            tmp_path,
-            kind,
-            """
-            import scipy.linalg.cython_blas, scipy.linalg.cython_lapack
-            assert "dgemm" in scipy.linalg.cython_blas.__pyx_capi__
-            assert "dpotrf" in scipy.linalg.cython_lapack.__pyx_capi__
-            assert scipy.linalg.solve(2 * np.eye(3), np.ones(3)).tolist() == [0.5] * 3
-            run(lambda a: np.sum(np.abs(a.T @ a)))
-            """,
-        )
-
-
-def test_numba_finds_the_rest_of_blas_by_itself(tmp_path: Path) -> None:
-    in_new_process(
-        tmp_path,
-        "product",
+def test_who_imports_the_package_later_gets_all_of_it(children: Any, kind: str) -> None:
+    later = """
+        import scipy.linalg.cython_blas, scipy.linalg.cython_lapack
+        assert "dgemm" in scipy.linalg.cython_blas.__pyx_capi__
+        assert "dpotrf" in scipy.linalg.cython_lapack.__pyx_capi__
+        assert scipy.linalg.solve(2 * np.eye(3), np.ones(3)).tolist() == [0.5] * 3
+        run(lambda a: np.sum(np.abs(a.T @ a)))
         """
+    for _ in ("compiled", "stored"):
+        children.run(program(kind, later))
+
+
+def test_numba_finds_the_rest_of_blas_by_itself(children: Any) -> None:
+    own = """
         import numba
 
         @numba.njit
@@ -86,12 +67,12 @@ def test_numba_finds_the_rest_of_blas_by_itself(tmp_path: Path) -> None:
         product, square, inverse = own(a, x)
         assert product.tolist() == [2.0] * 3 and square == 3.0
         assert inverse[0, 0] == 0.5
-        """,
-    )
+        """
+    children.run(program("product", own))
 
 
-def test_without_the_modules_by_themselves_the_package_is_imported(tmp_path: Path) -> None:
-    program = """
+def test_without_the_modules_by_themselves_the_package_is_imported(children: Any) -> None:
+    missing = """
         import irgrad.runtime.blas as blas
 
         def nothing(name):
@@ -100,5 +81,5 @@ def test_without_the_modules_by_themselves_the_package_is_imported(tmp_path: Pat
         blas._module = nothing
         run(lambda a: np.sum(np.linalg.cholesky(a @ a.T + np.eye(40))))
         assert "scipy.linalg" in sys.modules
-    """
-    in_new_process(tmp_path, "product", program)
+        """
+    children.run(program("product", missing))

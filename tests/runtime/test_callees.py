@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -171,25 +169,19 @@ else:
 """
 
 
-def test_others_use_overloads_of_numba_that_emitted_code_used_first(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", AFTERWARDS], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "told 2\ntold 3\ntold -1\n"
+def test_others_use_overloads_of_numba_that_emitted_code_used_first(children: Any) -> None:
+    output, _ = children.run(AFTERWARDS)
+    assert output == "told 2\ntold 3\ntold -1"
 
 
-def test_what_is_stored_needs_no_callee(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IRGRAD_CACHE_DIR", str(tmp_path))
+def test_what_is_stored_needs_no_callee(children: Any, directory: Path) -> None:
     digest = next(_digests)
     source = textwrap.dedent(CALLER)
     assert load_module(source, digest, jit=True).fourth(3.0) == 81.0
-    assert [path.name.split("-")[0] for path in tmp_path.rglob("*.nbc")] == [
+    assert [path.name.split("-")[0] for path in directory.rglob("*.nbc")] == [
         f"irgrad_{digest}.fourth"
     ]
-    program = (
+    children.run(
         "from irgrad.runtime.load import load_module\n"
         f"module = load_module({source!r}, {digest!r}, jit=True)\n"
         "assert module.fourth(3.0) == 81.0\n"
@@ -197,8 +189,6 @@ def test_what_is_stored_needs_no_callee(
         "assert not module.square.overloads\n"
         "assert module.square(3.0) == 9.0\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def test_arrays_pass_between_them() -> None:
