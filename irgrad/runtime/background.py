@@ -38,6 +38,8 @@ _PROGRAM = (
     "from irgrad.runtime.apart import main; main(job)"
 )
 
+FORK_SECONDS = 60.0
+
 
 class Job:
     """One function on its way through the compiler.
@@ -103,7 +105,7 @@ class Job:
 _jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
 _stopping = threading.Event()
 _guard = threading.Lock()
-_unforkable = threading.Lock()
+_unforkable = threading.RLock()
 """Held while the thread imports or compiles: a fork in between would inherit locks of modules and
 of LLVM that no thread of the child's ever gives back, so it waits."""
 _thread: threading.Thread | None = None
@@ -124,6 +126,10 @@ def begin(make: Callable[[], tuple[Work, bool]], stages: Stages) -> Job:
 
 
 def _serve() -> None:
+    with _unforkable:
+        import filelock  # noqa: F401  # and the modules it needs, such as logging
+
+        _hold_forks()
     while True:
         job = _jobs.get()
         if job is None:
@@ -192,14 +198,32 @@ def _forget() -> None:
     """Start anew in a forked child, which has no thread and no children."""
     global _guard, _unforkable, _jobs, _thread, _child
     _guard = threading.Lock()
-    _unforkable = threading.Lock()
+    _unforkable = threading.RLock()
     _jobs = queue.SimpleQueue()
     _thread = _child = None
 
 
+def _acquire() -> None:
+    _unforkable.acquire(timeout=FORK_SECONDS)
+
+
+def _release() -> None:
+    with suppress(RuntimeError):  # given up above
+        _unforkable.release()
+
+
+def _hold_forks() -> None:
+    """Have forks wait for the thread, before any other module's preparation for a fork.
+
+    What is registered last runs first. `logging` and filelock close themselves before a fork, and
+    the thread needs both: a fork that closed them and then waited for the thread would wait for
+    ever. So this is done again once they have registered theirs. Should there be others, a fork
+    goes on after `FORK_SECONDS`.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_acquire, after_in_parent=_release)
+
+
+_hold_forks()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=lambda: _unforkable.acquire(),
-        after_in_parent=lambda: _unforkable.release(),
-        after_in_child=_forget,
-    )
+    os.register_at_fork(after_in_child=_forget)

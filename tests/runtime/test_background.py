@@ -258,3 +258,35 @@ print(status, f.stats.tier)
 """
     )
     assert output.split() == ["compiled", "0", "compiled"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_while_the_thread_is_about_to_lock_a_file_ends(children) -> None:
+    """filelock lets nobody lock a file once a fork has begun, which waits for the thread."""
+    output, _ = children.run(
+        PRELUDE
+        + """
+import threading
+import filelock
+
+lock = filelock.FileLock.acquire
+locking = threading.Event()
+
+def hesitate(self, *rest, **named):
+    if threading.current_thread() is not threading.main_thread():
+        locking.set()
+        time.sleep(0.3)
+    return lock(self, *rest, **named)
+
+filelock.FileLock.acquire = hesitate
+f.grad(x)
+locking.wait()
+process = os.fork()
+if process == 0:
+    os._exit(0)
+os.waitpid(process, 0)
+f.wait(); f.grad(x)
+print(f.stats.tier)
+"""
+    )
+    assert output == "compiled"
