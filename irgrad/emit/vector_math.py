@@ -15,6 +15,9 @@ bounds below are proven against mpmath by the tests.
 1/(2 pi) on every element; `sin_moderate` and `cos_moderate` do without, three times as fast, and
 give nan from 2**20 on. `fill_sin` and the like, which have the loop inside, are as fast and right
 for every argument.
+
+The other kernels named `_moderate` and `_small` are right on an interval only, which the op that
+uses them declares: they are emitted where the argument is known to lie in it.
 """
 
 from collections.abc import Iterable
@@ -110,6 +113,15 @@ KERNELS: tuple[Kernel, ...] = (
     _float64("acosh", 2.0, "log1p_sum"),
     _float64("atanh", 2.0, "log1p"),
     _float64("pow", 1.5),
+    _float64("exp_moderate", 1.0),
+    _float64("expm1_moderate", 1.5),
+    _float64("log_moderate", 1.0),
+    _float64("log1p_moderate", 1.5),
+    _float64("sin_small", 1.0),
+    _float64("cos_small", 1.5),
+    _float64("sinh_small", 1.5),
+    _float64("cosh_small", 1.5),
+    _float64("tanh_small", 2.0),
     _helper("rank"),
     _helper("ranked"),
     _helper("exp_short"),

@@ -10,6 +10,7 @@ import numpy as np
 
 from irgrad.errors import InternalError
 from irgrad.ir.dims import Dim
+from irgrad.ir.intervals import Interval, Rule
 from irgrad.ir.types import ValueType
 
 PLACES = "xyzuv"
@@ -30,7 +31,9 @@ class Operand:
 class Elementwise:
     """One expression per element over operands named as in `PLACES`, in Python's grammar.
 
-    ``vector_math`` names the kernel of the vector-math library that computes it in loops.
+    ``vector_math`` names the kernel of the vector-math library that computes it in loops;
+    ``narrow`` names cheaper ones with the interval in which the operand must be known to lie, the
+    cheapest first, for float64.
     ``literal_x`` and ``literal_y`` are simpler expressions for where that operand is a number
     known to be no NaN; ``complex_numbers`` is the expression for a complex result, if another.
     """
@@ -40,6 +43,17 @@ class Elementwise:
     literal_x: str | None = None
     literal_y: str | None = None
     complex_numbers: str | None = None
+    narrow: tuple[tuple[str, Interval], ...] = ()
+
+    def kernel_for(self, operand: Callable[[], Interval], dtype: np.dtype) -> str | None:
+        """Return the kernel to use where ``operand()`` is the interval of the only operand."""
+        if not self.narrow or dtype != np.float64:
+            return self.vector_math
+        low, high = operand()
+        for kernel, (least, most) in self.narrow:
+            if least <= low and high <= most:
+                return kernel
+        return self.vector_math
 
     def expression_for(self, operands: Sequence[float | None], dtype: np.dtype) -> str:
         """Return the expression of a ``dtype``; ``operands`` are the numbers that are known."""
@@ -175,6 +189,8 @@ class Op:
     """Passes on some elements of an operand and drops others, so cotangents may be masked."""
     jumps: bool = False
     """Takes steps: the last bit of an operand may decide on the result, as in rounding."""
+    range: Rule | None = None
+    """Where the results lie, from where the operands do, and the params."""
 
     def __post_init__(self) -> None:
         rules = [self.partials is not None, self.pullback is not None, bool(self.nondifferentiable)]

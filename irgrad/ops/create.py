@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from irgrad.errors import InternalError, UnsupportedCallError
+from irgrad.ir import intervals
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.op import Elementwise, Op, Operand, Sample, Source, View
 from irgrad.ir.types import ArrayType
@@ -36,6 +38,7 @@ constant = declare(
         infer=lambda *, value: ArrayType(value.dtype, value.shape),
         lowering=Source(),
         nondifferentiable="a constant",
+        range=lambda *, value: intervals.exactly(float(value)),
     )
 )
 """A NumPy scalar known at trace time: param ``value``."""
@@ -47,6 +50,7 @@ size = declare(
         infer=lambda *, dim, dtype: ArrayType(np.dtype(dtype)),
         lowering=Source(),
         nondifferentiable="a size doesn't depend on the numbers in an array",
+        range=lambda *, dim, dtype: (0.0, math.inf),
     )
 )
 """The number that a symbolic size stands for: params ``dim`` and ``dtype``."""
@@ -77,6 +81,7 @@ iota = declare(
         infer=lambda *, length, dtype: ArrayType(np.dtype(dtype), (length,)),
         lowering=Source(),
         nondifferentiable="a range of whole numbers",
+        range=lambda *, length, dtype: (0.0, math.inf),
         samples=tuple(
             Sample((), {"length": length, "dtype": np.dtype(np.int64)}) for length in (5, 1, 0)
         ),
@@ -118,6 +123,7 @@ convert = declare(
         evaluate=_convert,
         infer=_converted_type,
         lowering=Elementwise("x"),
+        range=lambda x, *, dtype: x,
         pullback=lambda cotangent, out, x, *, dtype: (cotangent,),
         samples=(
             Sample((real(-2, 2),), {"dtype": np.dtype(np.float32)}),

@@ -11,6 +11,7 @@ import numpy as np
 
 from irgrad.errors import InternalError, ShapeError, UnsupportedCallError
 from irgrad.ir.dims import broadcast_shapes
+from irgrad.ir.intervals import Interval, Rule
 from irgrad.ir.op import Elementwise, Op, Sample
 from irgrad.ir.types import ArrayType
 from irgrad.ops.registry import UFUNCS, declare
@@ -98,6 +99,7 @@ def elementwise(
     emit: str,
     name: str | None = None,
     vector_math: str | None = None,
+    narrow: Mapping[str, Interval] | None = None,
     literal_x: str | None = None,
     literal_y: str | None = None,
     complex_emit: str | None = None,
@@ -112,6 +114,7 @@ def elementwise(
     unbounded: bool = False,
     selects: bool = False,
     jumps: bool = False,
+    range: Rule | None = None,
     real_only: bool = False,
     promote: Callable[[Sequence[Any]], tuple[np.dtype, ...]] | None = None,
     result: np.dtype | None = None,
@@ -123,7 +126,8 @@ def elementwise(
     a function with a dtype rule in ``promote`` (operand dtypes, then the result's).
     ``emit`` is the expression of one element over ``x``, ``y``, ``z``; ``complex_emit`` that of a
     complex one, where numba compiles ``emit`` to something else. ``real_only`` ops refuse complex
-    operands, which NumPy orders by real part first.
+    operands, which NumPy orders by real part first. ``range`` tells where results lie from where
+    operands do, and ``narrow`` on which intervals cheaper kernels than ``vector_math`` serve.
     """
     ufunc = function if isinstance(function, np.ufunc) else None
     op_name = name or function.__name__
@@ -154,7 +158,9 @@ def elementwise(
             name=op_name,
             evaluate=function,
             infer=real_numbers(infer, op_name) if real_only else infer,
-            lowering=Elementwise(emit, vector_math, literal_x, literal_y, complex_emit),
+            lowering=Elementwise(
+                emit, vector_math, literal_x, literal_y, complex_emit, tuple((narrow or {}).items())
+            ),
             partials=partials,
             pullback=pullback,
             nondifferentiable=nondiff,
@@ -168,6 +174,7 @@ def elementwise(
             unbounded=unbounded,
             selects=selects,
             jumps=jumps,
+            range=range,
         )
     )
     if ufunc is not None:

@@ -6,39 +6,48 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.ir import intervals
 from irgrad.ir.op import Op, Sample
 from irgrad.ops.declare import binary, complex_values, elementwise, real, unary
 
 add = elementwise(
     np.add,
     emit="x + y",
+    range=intervals.total,
     partials=lambda out, x, y: (1, 1),
     samples=binary((-2, 2), (-3, 3)),
 )
 subtract = elementwise(
     np.subtract,
     emit="x - y",
+    range=intervals.difference,
     partials=lambda out, x, y: (1, -1),
     samples=binary((-2, 2), (-3, 3)),
 )
 multiply = elementwise(
     np.multiply,
     emit="x * y",
+    range=intervals.times,
     partials=lambda out, x, y: (y, x),
     samples=binary((-2, 2), (-3, 3)),
 )
 divide = elementwise(
     np.divide,
     emit="x / y",
+    range=intervals.quotient,
     complex_emit="np.divide(x, y)",  # the operator raises where y is 0
     pullback=lambda cotangent, out, x, y: (cotangent / y, -cotangent * (out / y)),
     samples=binary((-2, 2), (0.5, 3)),
     unbounded=True,
 )
 negative = elementwise(
-    np.negative, emit="-x", partials=lambda out, x: (-1,), samples=unary(-2, 2)
-)
-positive = elementwise(np.positive, emit="x", partials=lambda out, x: (1,), samples=unary(-2, 2))
+    np.negative, emit="-x", range=intervals.negative, partials=lambda out, x: (-1,),
+    samples=unary(-2, 2),
+)  # fmt: skip
+positive = elementwise(
+    np.positive, emit="x", range=intervals.either, partials=lambda out, x: (1,),
+    samples=unary(-2, 2),
+)  # fmt: skip
 
 
 def _power_pullback(cotangent: Any, out: Any, x: Any, y: Any) -> tuple[Any, Any]:
@@ -54,6 +63,17 @@ def _power_pullback(cotangent: Any, out: Any, x: Any, y: Any) -> tuple[Any, Any]
     return cotangent * by_x, cotangent * by_y
 
 
+def _power_range(x: intervals.Interval, y: intervals.Interval) -> intervals.Interval:
+    """Return where ``x**y`` lies: monotone by either where x is positive; even powers of any x."""
+    if y[0] == y[1] and y[0] % 2 == 0:
+        x = intervals.size(x)
+    if x[0] < 0.0 or (x[0] == 0.0 and y[0] < 0.0):
+        return intervals.EVERYWHERE
+    with np.errstate(all="ignore"):
+        corners = [float(np.power(np.float64(a), b)) for a in x for b in y]
+    return intervals.widened(min(corners), max(corners))
+
+
 power = elementwise(
     np.power,
     emit="x ** y",
@@ -64,15 +84,18 @@ power = elementwise(
         *binary((0.5, 2), (-2, 3)),
         Sample((np.array([0.0, 0.0, 2.0]), np.array([0.0, 1.0, 0.0])), differentiable=False),
     ),
+    range=_power_range,
     convention="x**0 has derivative 0 in x at every order, also at 0",
     unbounded=True,
 )
 square = elementwise(
-    np.square, emit="x * x", partials=lambda out, x: (2 * x,), samples=unary(-2, 2)
-)
+    np.square, emit="x * x", range=intervals.even(np.square), partials=lambda out, x: (2 * x,),
+    samples=unary(-2, 2),
+)  # fmt: skip
 sqrt = elementwise(
     np.sqrt,
     emit="np.sqrt(x)",
+    range=lambda x: intervals.increasing(np.sqrt)(intervals.larger(x, (0.0, 0.0))),
     partials=lambda out, x: (0.5 / out,),
     samples=unary(0.3, 4),
     convention="infinite at 0, as the limit; norm and std at 0 have gradient 0",
@@ -81,6 +104,7 @@ sqrt = elementwise(
 absolute = elementwise(
     np.absolute,
     emit="abs(x)",
+    range=intervals.size,
     partials=lambda out, x: (np.conj(np.sign(x)),),
     samples=(*unary(0.2, 2), *unary(-2, -0.2), Sample((complex_values(),))),
     convention="0 at 0",
@@ -89,6 +113,7 @@ sign = elementwise(
     np.sign,
     real_only=True,
     emit="np.sign(x)",
+    range=intervals.constant(-1.0, 1.0),
     jumps=True,
     partials=lambda out, x: (0.0,),
     samples=(Sample((np.array([-2.0, -0.5, 0.25, 3.0]),)),),
@@ -96,56 +121,71 @@ sign = elementwise(
 )
 exp = elementwise(
     np.exp, emit="np.exp(x)", vector_math="exp", partials=lambda out, x: (out,),
+    range=intervals.increasing(np.exp), narrow={"exp_moderate": (-700.0, 700.0)},
     samples=unary(-2, 2), ref="DLMF 4.2", unbounded=True,
 )  # fmt: skip
 expm1 = elementwise(
     np.expm1, emit="np.expm1(x)", vector_math="expm1", partials=lambda out, x: (out + 1,),
+    range=intervals.increasing(np.expm1), narrow={"expm1_moderate": (-700.0, 700.0)},
     samples=unary(-2, 2), unbounded=True,
 )  # fmt: skip
 log = elementwise(
     np.log, emit="np.log(x)", vector_math="log", partials=lambda out, x: (1 / x,),
+    range=intervals.increasing(np.log), narrow={"log_moderate": (1e-300, 1e300)},
     samples=unary(0.3, 4), ref="DLMF 4.2", unbounded=True,
 )  # fmt: skip
 log1p = elementwise(
     np.log1p, emit="np.log1p(x)", vector_math="log1p", partials=lambda out, x: (1 / (1 + x),),
+    range=intervals.increasing(np.log1p), narrow={"log1p_moderate": (-0.9, 1e300)},
     samples=unary(-0.6, 4), unbounded=True,
 )  # fmt: skip
 tanh = elementwise(
     np.tanh, emit="np.tanh(x)", vector_math="tanh", partials=lambda out, x: (1 - out * out,),
+    range=intervals.increasing(np.tanh), narrow={"tanh_small": (-1.35, 1.35)},
     samples=unary(-3, 3), ref="DLMF 4.34",
 )  # fmt: skip
 sinh = elementwise(
     np.sinh, emit="np.sinh(x)", vector_math="sinh", partials=lambda out, x: (np.cosh(x),),
+    range=intervals.increasing(np.sinh), narrow={"sinh_small": (-1.6, 1.6)},
     samples=unary(-2, 2), ref="DLMF 4.34", unbounded=True,
 )  # fmt: skip
 cosh = elementwise(
     np.cosh, emit="np.cosh(x)", vector_math="cosh", partials=lambda out, x: (np.sinh(x),),
+    range=intervals.even(np.cosh), narrow={"cosh_small": (-1.6, 1.6)},
     samples=unary(-2, 2), ref="DLMF 4.34", unbounded=True,
 )  # fmt: skip
 sin = elementwise(
     np.sin, emit="np.sin(x)", vector_math="sin", partials=lambda out, x: (np.cos(x),),
+    range=intervals.constant(-1.0, 1.0),
+    narrow={"sin_small": (-1.01, 1.01), "sin_moderate": (-1e6, 1e6)},
     samples=unary(-4, 4), ref="DLMF 4.20",
 )  # fmt: skip
 cos = elementwise(
     np.cos, emit="np.cos(x)", vector_math="cos", partials=lambda out, x: (-np.sin(x),),
+    range=intervals.constant(-1.0, 1.0),
+    narrow={"cos_small": (-1.01, 1.01), "cos_moderate": (-1e6, 1e6)},
     samples=unary(-4, 4), ref="DLMF 4.20",
 )  # fmt: skip
 tan = elementwise(
     np.tan, emit="np.tan(x)", vector_math="tan", partials=lambda out, x: (1 + out * out,),
+    narrow={"tan_moderate": (-1e6, 1e6)},
     samples=unary(-1, 1), ref="DLMF 4.20",
 )  # fmt: skip
 arcsin = elementwise(
     np.arcsin, emit="np.arcsin(x)", vector_math="asin",
     partials=lambda out, x: (1 / np.sqrt((1 - x) * (1 + x)),),
+    range=intervals.constant(-1.6, 1.6),
     samples=unary(-0.9, 0.9), ref="DLMF 4.24", unbounded=True,
 )  # fmt: skip
 arccos = elementwise(
     np.arccos, emit="np.arccos(x)", vector_math="acos",
     partials=lambda out, x: (-1 / np.sqrt((1 - x) * (1 + x)),),
+    range=intervals.constant(0.0, 3.2),
     samples=unary(-0.9, 0.9), ref="DLMF 4.24", unbounded=True,
 )  # fmt: skip
 arctan = elementwise(
     np.arctan, emit="np.arctan(x)", vector_math="atan", partials=lambda out, x: (1 / (1 + x * x),),
+    range=intervals.increasing(np.arctan),
     samples=unary(-3, 3), ref="DLMF 4.24",
 )  # fmt: skip
 
@@ -179,6 +219,7 @@ winning = elementwise(
     name="winning",
     # The comparison that maximum makes comes first, so that the two share it.
     emit="0.0 if x < y else (1.0 if x > y else 0.5)",
+    range=intervals.constant(0.0, 1.0),
     jumps=True,
     promote=lambda dtypes: tuple(np.maximum.resolve_dtypes((*dtypes, None))),
     partials=lambda out, x, y: (0.0, 0.0),
@@ -195,6 +236,7 @@ maximum = elementwise(
     real_only=True,
     # A NaN on either side wins, as in NumPy.
     emit="x if (x >= y) | (x != x) else y",
+    range=intervals.larger,
     literal_x="x if y < x else y",
     literal_y="y if x < y else x",
     partials=lambda out, x, y: (winning(x, y), winning(y, x)),
@@ -209,6 +251,7 @@ minimum = elementwise(
     np.minimum,
     real_only=True,
     emit="x if (x <= y) | (x != x) else y",
+    range=intervals.smaller,
     literal_x="x if y > x else y",
     literal_y="y if x > y else x",
     partials=lambda out, x, y: (winning(y, x), winning(x, y)),
@@ -244,6 +287,7 @@ logistic = elementwise(
     name="logistic",
     emit="1.0 / (1.0 + np.exp(-x))",
     vector_math="logistic",
+    range=intervals.constant(0.0, 1.0),
     promote=lambda dtypes: tuple(np.exp.resolve_dtypes((*dtypes, None))),
     partials=lambda out, x: (out * (1 - out),),
     samples=unary(-4, 4),
@@ -261,6 +305,7 @@ softplus = elementwise(
     name="softplus",
     emit="np.logaddexp(0.0, x)",
     vector_math="softplus",
+    range=intervals.increasing(_softplus),
     promote=lambda dtypes: tuple(np.exp.resolve_dtypes((*dtypes, None))),
     partials=lambda out, x: (logistic(x),),
     samples=unary(-4, 4),
@@ -281,6 +326,7 @@ select = elementwise(
     _choose,
     name="select",
     emit="y if x else z",
+    range=lambda condition, x, y: intervals.either(x, y),
     promote=_select_dtypes,
     pullback=lambda cotangent, out, condition, x, y: (
         None,
@@ -300,6 +346,7 @@ masked_product: Op = elementwise(
     _masked_product,
     name="masked_product",
     emit="x * y if x != 0.0 else 0.0",
+    range=lambda x, y: intervals.either((0.0, 0.0), intervals.times(x, y)),
     promote=lambda dtypes: tuple(np.multiply.resolve_dtypes((*dtypes, None))),
     pullback=lambda cotangent, out, masked, partial: (
         masked_product(

@@ -13,6 +13,7 @@ from irgrad.ir import dims
 from irgrad.ir import op as lowerings
 from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Graph, Node
+from irgrad.ir.ranges import Ranges
 from irgrad.ops import create
 from irgrad.ops.elementwise import (
     add,
@@ -70,6 +71,9 @@ class Builder:
     in_place: bool = False
     """Whether the arrays that the graph is given may be written where they stand."""
 
+    def __post_init__(self) -> None:
+        self.ranges = Ranges(self.graph.inputs)
+
     def access(self, node: Node, indices: tuple[Any, ...]) -> Any:
         """Return the term for an element of ``node``, following views to what they look at."""
         while node not in self.stored:
@@ -115,7 +119,8 @@ class Builder:
             return Term(_conversion(dtype), tuple(operands), dtype)
         known = [operand.value if isinstance(operand, Number) else None for operand in operands]
         expression = lowering.expression_for(known, dtype)
-        return Term(expression, tuple(operands), dtype, lowering.vector_math)
+        kernel = lowering.kernel_for(lambda: self.ranges.of(node.inputs[0]), dtype)
+        return Term(expression, tuple(operands), dtype, kernel)
 
     def whole(self, node: Node) -> Node:
         """Return ``node``, stored as a contiguous array: copied where it is only a view."""

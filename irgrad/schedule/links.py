@@ -118,7 +118,8 @@ class _Chain:
         if expression.vector_math is not None and (
             served(expression) or self.level(expression) < level
         ):
-            return self.let(self.names.fresh(f"inner_{expression.vector_math}"), expression)
+            function, _, _ = expression.vector_math.partition("_")  # sin, of sin_small
+            return self.let(self.names.fresh(f"inner_{function}"), expression)
         operands = tuple(self.taken_apart(operand, level) for operand in expression.operands)
         return replace(expression, operands=operands)
 
