@@ -6,7 +6,8 @@ and the numbers handed from pass to pass stay in the first-level cache: of ten f
 18 ns an element as one loop, 6.5 ns as passes *(measured with eight elements to a register)*.
 
 A pass also has room for a function over the whole block: sines and the like take the kernel for
-arguments of moderate size there, and the few others are computed one by one.
+arguments of moderate size there, and the few others are computed one by one. So do exponentials
+where a loop only adds up sums.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from irgrad.ir import dims, loops
 from irgrad.schedule.dependence import moved
-from irgrad.schedule.links import Link, Simple, links_of, terms
+from irgrad.schedule.links import SERVED, SERVED_BESIDE_SUMS, Link, Simple, links_of, terms
 from irgrad.schedule.names import Names
 from irgrad.schedule.rows import elements_of, is_simple, row, step_of, with_elements
 
@@ -31,14 +32,19 @@ LEAST = 2
 """Links from which a chain is cut."""
 
 
-def in_blocks(statements: Sequence[loops.Statement], names: Names) -> list[loops.Statement]:
-    """Return the statements with such loops rewritten. Linear."""
+def in_blocks(
+    statements: Sequence[loops.Statement], names: Names, hints: Mapping[str, int]
+) -> list[loops.Statement]:
+    """Return the statements with such loops rewritten. Linear.
+
+    ``hints`` are the sizes of the first call, by which loops count as short.
+    """
     looks_at: dict[str, str] = {}
     for part in loops.every_statement(statements):
         if isinstance(part, loops.Slice | loops.Rearrange):
             looks_at[part.name] = looks_at.get(part.array, part.array)
     scratch: list[loops.Statement] = []
-    rewritten = _rewritten(statements, names, looks_at, scratch)
+    rewritten = _rewritten(statements, names, looks_at, scratch, hints)
     return [*scratch, *rewritten]
 
 
@@ -47,17 +53,23 @@ def _rewritten(
     names: Names,
     looks_at: Mapping[str, str],
     scratch: list[loops.Statement],
+    hints: Mapping[str, int] | None,
 ) -> list[loops.Statement]:
-    """Return a body, and add the memory it needs to ``scratch``; recursion as deep as the nests."""
+    """Return a body, and add the memory it needs to ``scratch``; recursion as deep as the nests.
+
+    ``hints`` are None in a nest, whose inner loops are too often short.
+    """
     result: list[loops.Statement] = []
     for part in statements:
         if type(part) is loops.Loop and is_simple(part):
             if _may_be_cut(part, looks_at):
-                part = _cut(part, names, scratch)
+                sums = hints is not None and _only_sums(part) and _is_long(part, hints)
+                part = _cut(part, names, scratch, SERVED_BESIDE_SUMS if sums else SERVED)
         elif isinstance(part, loops.Loop):
-            own: list[loops.Statement] = [] if isinstance(part, loops.Share) else scratch
-            body = _rewritten(part.body, names, looks_at, own)
-            if isinstance(part, loops.Share):  # a function of its own, with its own memory
+            apart = isinstance(part, loops.Share)  # a function of its own, with its own memory
+            own: list[loops.Statement] = [] if apart else scratch
+            body = _rewritten(part.body, names, looks_at, own, hints if apart else None)
+            if apart:
                 body = [*own, *body]
             part = replace(part, body=tuple(body))
         result.append(part)
@@ -88,11 +100,25 @@ def _may_be_cut(loop: loops.Loop, looks_at: Mapping[str, str]) -> bool:
     return True
 
 
-def _cut(loop: loops.Loop, names: Names, scratch: list[loops.Statement]) -> loops.Loop:
+def _only_sums(loop: loops.Loop) -> bool:
+    """Tell whether a loop adds up several sums and stores nothing."""
+    sums = sum(isinstance(part, loops.Accumulate) for part in loop.body)
+    return sums > 1 and not any(isinstance(part, loops.Store) for part in loop.body)
+
+
+def _is_long(loop: loops.Loop, hints: Mapping[str, int]) -> bool:
+    """Tell whether a loop has a block of trips, or so many that threads share them."""
+    known = hints.keys() >= set(dims.symbols(loop.extent))
+    return not known or dims.evaluate(loop.extent, hints) >= LENGTH
+
+
+def _cut(
+    loop: loops.Loop, names: Names, scratch: list[loops.Statement], served: frozenset[str]
+) -> loops.Loop:
     """Return a loop as passes over blocks, where its chains are long or a function is served."""
     if not any(getattr(term, "vector_math", None) for part in loop.body for term in terms(part)):
         return loop
-    links = links_of(loop, names)
+    links = links_of(loop, names, served)
     long = max(link.level for link in links) >= LEAST
     if not long and not any(link.served for link in links):
         return loop

@@ -463,7 +463,7 @@ def lower_function(
         returned_values,
         sizes,
         checks,
-        tuple(_tidied(lean, returned, names, parallel=parallel)),
+        tuple(_tidied(lean, returned, names, graph.hints, parallel=parallel)),
         tuple(lowering.kernels.items()),
     )
 
@@ -472,13 +472,14 @@ def _tidied(
     statements: Sequence[loops.Statement],
     returned: frozenset[str],
     names: Names,
+    hints: Mapping[str, int],
     *,
     parallel: bool,
 ) -> list[loops.Statement]:
     """Return the statements after the passes that work on each function's statements."""
     written = copies_as_loops(keep_sums_local(statements, names.fresh))
     rows = through_rows(tidy(forwards(written), names), names)
-    lean = in_freed_memory(in_blocks(rows, names), returned)
+    lean = in_freed_memory(in_blocks(rows, names, hints), returned)
     lean = spread_out(lean if parallel else pooled(lean, returned, names.fresh))
     final = by_rank(lean, names.fresh)
     if not parallel:

@@ -81,6 +81,39 @@ def test_sines_of_any_argument_are_right() -> None:
     assert "fill_sin" in compiled.source
 
 
+def several_sums(x, y):
+    e = np.exp(x)
+    return np.sum(e) * np.sum(e * y)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_exponentials_beside_several_sums_are_computed_for_a_block(parallel: bool) -> None:
+    x = np.linspace(-800.0, 720.0, 2_000)
+    x[::7] = [-np.inf, np.nan, -708.5, -745.0, 0.0, 1.0] * 47 + [2.0] * 4
+    compiled = irgrad.compile(several_sums, argnums=(), jit=False, parallel=parallel)
+    y = np.linspace(0.0, 1.0, 2_000)
+    with np.errstate(all="ignore"):
+        assert np.isnan(compiled(x, y))
+        x = np.minimum(np.nan_to_num(x, nan=0.5), 700.5)
+        np.testing.assert_allclose(compiled(x, y), several_sums(x, y), rtol=1e-13)
+    assert " fill_exp(size, x_block, " in compiled.source
+
+
+def test_exponentials_stay_in_loops_that_are_short_or_store_results_or_stand_in_nests() -> None:
+    x = np.linspace(-1.0, 1.0, 2_000)
+    short, rows = x[:50], x.reshape(-1, 40)
+    for function, arguments in [
+        (several_sums, (short, short)),
+        (np.exp, (x,)),
+        (lambda x: np.sum(np.exp(x)), (x,)),
+        (lambda x: np.exp(x) * np.sum(np.exp(x)), (x,)),
+        (lambda x: np.sum(np.exp(x), axis=1) * np.sum(np.exp(x) * x, axis=1), (rows,)),
+    ]:
+        compiled = irgrad.compile(function, jit=False)
+        np.testing.assert_allclose(compiled(*arguments), function(*arguments), rtol=1e-13)
+        assert "fill_exp" not in compiled.source
+
+
 def test_not_a_number_and_infinity_pass_through() -> None:
     x = np.array([np.inf, -np.inf, np.nan, 0.5] * 5)
     with np.errstate(invalid="ignore"):
