@@ -50,7 +50,6 @@ size = declare(
         infer=lambda *, dim, dtype: ArrayType(np.dtype(dtype)),
         lowering=Source(),
         nondifferentiable="a size doesn't depend on the numbers in an array",
-        range=lambda *, dim, dtype: (0.0, math.inf),
     )
 )
 """The number that a symbolic size stands for: params ``dim`` and ``dtype``."""
