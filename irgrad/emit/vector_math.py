@@ -114,7 +114,7 @@ KERNELS: tuple[Kernel, ...] = (
     _float64("atanh", 2.0, "log1p"),
     _float64("pow", 1.5),
     _float64("exp_moderate", 1.0),
-    _fill("exp", 1.0, "exp", "exp_moderate"),
+    _fill("exp", 1.0, "exp_moderate"),
     _float64("expm1_moderate", 1.5),
     _float64("log_moderate", 1.0),
     _float64("log1p_moderate", 1.5),
