@@ -23,7 +23,7 @@ Rule = Callable[..., Interval]
 
 EVERYWHERE: Interval = (-math.inf, math.inf)
 _ROUNDING = 2.0**-46
-"""Beyond what a rounded operation is off, relatively; float32 is not narrowed by it."""
+"""More than a rounded operation on float64 is off, relative to its result; the kernels too."""
 
 
 def exactly(value: float) -> Interval:
