@@ -31,7 +31,7 @@ def exactly(value: float) -> Interval:
     return EVERYWHERE if value != value else (value, value)
 
 
-def constant(low: float, high: float) -> Rule:
+def between(low: float, high: float) -> Rule:
     """Return the rule of an op whose results lie between two numbers, whatever it is given."""
     return lambda *operands, **params: widened(low, high)
 
@@ -66,9 +66,8 @@ def negative(x: Interval) -> Interval:
 
 def total(x: Interval, y: Interval) -> Interval:
     """Return where ``x + y`` lies: with room for rounding the operands, which may cancel."""
-    low, high = (a + b for a, b in zip(x, y, strict=True))
-    below, above = (_ROUNDING * (abs(a) + abs(b)) for a, b in zip(x, y, strict=True))
-    return _sound(low - below, high + above)
+    low, high = (a + b for a, b in zip(widened(*x), widened(*y), strict=True))
+    return _sound(low, high)
 
 
 def difference(x: Interval, y: Interval) -> Interval:

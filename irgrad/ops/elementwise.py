@@ -113,7 +113,7 @@ sign = elementwise(
     np.sign,
     real_only=True,
     emit="np.sign(x)",
-    range=intervals.constant(-1.0, 1.0),
+    range=intervals.between(-1.0, 1.0),
     jumps=True,
     partials=lambda out, x: (0.0,),
     samples=(Sample((np.array([-2.0, -0.5, 0.25, 3.0]),)),),
@@ -156,13 +156,13 @@ cosh = elementwise(
 )  # fmt: skip
 sin = elementwise(
     np.sin, emit="np.sin(x)", vector_math="sin", partials=lambda out, x: (np.cos(x),),
-    range=intervals.constant(-1.0, 1.0),
+    range=intervals.between(-1.0, 1.0),
     narrow={"sin_small": (-1.01, 1.01), "sin_moderate": (-1e6, 1e6)},
     samples=unary(-4, 4), ref="DLMF 4.20",
 )  # fmt: skip
 cos = elementwise(
     np.cos, emit="np.cos(x)", vector_math="cos", partials=lambda out, x: (-np.sin(x),),
-    range=intervals.constant(-1.0, 1.0),
+    range=intervals.between(-1.0, 1.0),
     narrow={"cos_small": (-1.01, 1.01), "cos_moderate": (-1e6, 1e6)},
     samples=unary(-4, 4), ref="DLMF 4.20",
 )  # fmt: skip
@@ -174,13 +174,13 @@ tan = elementwise(
 arcsin = elementwise(
     np.arcsin, emit="np.arcsin(x)", vector_math="asin",
     partials=lambda out, x: (1 / np.sqrt((1 - x) * (1 + x)),),
-    range=intervals.constant(-1.6, 1.6),
+    range=intervals.between(-1.6, 1.6),
     samples=unary(-0.9, 0.9), ref="DLMF 4.24", unbounded=True,
 )  # fmt: skip
 arccos = elementwise(
     np.arccos, emit="np.arccos(x)", vector_math="acos",
     partials=lambda out, x: (-1 / np.sqrt((1 - x) * (1 + x)),),
-    range=intervals.constant(0.0, 3.2),
+    range=intervals.between(0.0, 3.2),
     samples=unary(-0.9, 0.9), ref="DLMF 4.24", unbounded=True,
 )  # fmt: skip
 arctan = elementwise(
@@ -219,7 +219,7 @@ winning = elementwise(
     name="winning",
     # The comparison that maximum makes comes first, so that the two share it.
     emit="0.0 if x < y else (1.0 if x > y else 0.5)",
-    range=intervals.constant(0.0, 1.0),
+    range=intervals.between(0.0, 1.0),
     jumps=True,
     promote=lambda dtypes: tuple(np.maximum.resolve_dtypes((*dtypes, None))),
     partials=lambda out, x, y: (0.0, 0.0),
@@ -287,7 +287,7 @@ logistic = elementwise(
     name="logistic",
     emit="1.0 / (1.0 + np.exp(-x))",
     vector_math="logistic",
-    range=intervals.constant(0.0, 1.0),
+    range=intervals.between(0.0, 1.0),
     promote=lambda dtypes: tuple(np.exp.resolve_dtypes((*dtypes, None))),
     partials=lambda out, x: (out * (1 - out),),
     samples=unary(-4, 4),
