@@ -121,13 +121,23 @@ def _blocks(statement: loops.Blocks, printer: Printer) -> list[str]:
     return render("blocks.py.jinja", view).rstrip("\n").split("\n")
 
 
+ROW_START = 32
+"""Trips of an inner loop that take as long as to begin it *(measured)*."""
+
+
 def _cut(statement: loops.Share, trips: str, place: str) -> str:
-    """Return the trip that a part begins with; of triangles, such that areas are equal."""
+    """Return the trip that a part begins with; of triangles, such that they take equally long.
+
+    To begin a row of a triangle of ``n`` counts as ``ROW_START`` elements of it: so the first ``i``
+    of ever longer rows take ``i**2 / 2 + ROW_START * i``, which is solved for ``i``.
+    """
     if not statement.slope:
         return f"{place} * {trips} // {statement.parts}"
+    whole = f"{trips} * ({trips} + {2 * ROW_START}) * {place} / {statement.parts}"
     if statement.slope > 0:
-        return f"int({trips} * np.sqrt({place} / {statement.parts}))"
-    return f"int({trips} * (1.0 - np.sqrt(1.0 - {place} / {statement.parts})))"
+        return f"int(np.sqrt({ROW_START**2} + {whole}) - {ROW_START - 0.5})"
+    longest = f"({trips} + {ROW_START})"
+    return f"int({trips} + {ROW_START + 0.5} - np.sqrt({longest}**2 - {whole}))"
 
 
 def _share(statement: loops.Share, printer: Printer) -> list[str]:

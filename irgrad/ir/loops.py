@@ -306,6 +306,11 @@ def is_another_name(part: Statement) -> TypeGuard[Rearrange]:
     return isinstance(part, Rearrange) and part.shape is None and part.axes is None
 
 
+def is_flat(part: Statement) -> TypeGuard[Rearrange]:
+    """Tell whether a statement takes a view of an array as one row."""
+    return isinstance(part, Rearrange) and part.shape == (-1,)
+
+
 def every_statement(statements: Sequence[Statement]) -> Iterator[Statement]:
     """Yield statements in order, each loop before what stands in it."""
     stack = list(reversed(statements))

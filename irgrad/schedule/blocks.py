@@ -76,6 +76,13 @@ def _rewritten(
     return result
 
 
+def has_vector_math(loop: loops.Loop) -> bool:
+    """Tell whether an innermost loop computes elementary functions."""
+    return any(
+        getattr(term, "vector_math", None) for part in loop.body for term in terms(part)
+    )
+
+
 def _may_be_cut(loop: loops.Loop, looks_at: Mapping[str, str]) -> bool:
     """Tell whether all trips may do their first statements before any does its last ones."""
     loaded: set[str] = set()
@@ -116,7 +123,7 @@ def _cut(
     loop: loops.Loop, names: Names, scratch: list[loops.Statement], served: frozenset[str]
 ) -> loops.Loop:
     """Return a loop as passes over blocks, where its chains are long or a function is served."""
-    if not any(getattr(term, "vector_math", None) for part in loop.body for term in terms(part)):
+    if not has_vector_math(loop):
         return loop
     links = links_of(loop, names, served)
     long = max(link.level for link in links) >= LEAST

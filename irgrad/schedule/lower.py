@@ -10,10 +10,10 @@ import numpy as np
 
 from irgrad.errors import InternalError
 from irgrad.ir import dims, loops
-from irgrad.ir.dims import Dim
+from irgrad.ir.dims import Dim, Shape
 from irgrad.ir.graph import Graph, Node
 from irgrad.schedule.accumulators import keep_sums_local
-from irgrad.schedule.blocks import in_blocks
+from irgrad.schedule.blocks import has_vector_math, in_blocks
 from irgrad.schedule.build import Memory, build_units
 from irgrad.schedule.carried import in_place
 from irgrad.schedule.columns import swept_by_columns
@@ -21,6 +21,7 @@ from irgrad.schedule.copies import copies_as_loops
 from irgrad.schedule.directions import forwards
 from irgrad.schedule.first_uses import allocated_at_first_use
 from irgrad.schedule.first_writes import set_first
+from irgrad.schedule.flat import flattened, flattened_where
 from irgrad.schedule.fuse import Item, Nest, fuse
 from irgrad.schedule.interface import allocations, results, sizes_and_checks
 from irgrad.schedule.invariants import before_loops
@@ -422,7 +423,7 @@ def lower_function(
     """
     numbers = graph.numbers()
     names = Names(graph, numbers, reserved)
-    units, memory, inner = gathered(graph, *build_units(graph), sums=not parallel)
+    units, memory, inner = gathered(graph, *build_units(graph))
     units, memory = set_first(units, memory)
     units, inverses = invert_once(graph, units)
     units, columns = swept_by_columns(units)
@@ -451,10 +452,9 @@ def lower_function(
     needed = in_memory(zeros.needed, lowering.places, names.of)
     everything = without_zeros(everything, nonzero, needed, names.fresh)
     lean = without_copies(unroll(everything, returned, names.fresh), returned)
-    lean = before_loops(kept_at_once(in_place(lean, returned)))
-    lean = each_pair_once(lean, names.fresh)
+    lean = each_pair_once(before_loops(kept_at_once(in_place(lean, returned))), names.fresh)
+    shapes = {argument.name: argument.shape for argument in arguments}
     if parallel:
-        shapes = {argument.name: argument.shape for argument in arguments}
         lean = share(lean, shapes, [size.name for size in sizes], names, name)
     return loops.Function(
         name,
@@ -463,7 +463,7 @@ def lower_function(
         returned_values,
         sizes,
         checks,
-        tuple(_tidied(lean, returned, names, graph.hints, parallel=parallel)),
+        tuple(_tidied(lean, returned, names, graph.hints, shapes, parallel=parallel)),
         tuple(lowering.kernels.items()),
     )
 
@@ -473,18 +473,19 @@ def _tidied(
     returned: frozenset[str],
     names: Names,
     hints: Mapping[str, int],
+    shapes: Mapping[str, Shape],
     *,
     parallel: bool,
 ) -> list[loops.Statement]:
     """Return the statements after the passes that work on each function's statements."""
     written = copies_as_loops(keep_sums_local(statements, names.fresh))
     rows = through_rows(tidy(forwards(written), names), names)
+    rows = flattened_where(has_vector_math, rows, shapes, names.fresh)
     lean = in_freed_memory(in_blocks(rows, names, hints), returned)
     lean = spread_out(lean if parallel else pooled(lean, returned, names.fresh))
     final = by_rank(lean, names.fresh)
-    if not parallel:
-        final = in_two_buffers(final, returned, names.fresh)
-    return allocated_at_first_use(final, returned)
+    final = final if parallel else in_two_buffers(final, returned, names.fresh)
+    return flattened(allocated_at_first_use(final, returned), shapes, names.fresh)
 
 
 def weight(expression: loops.Expression) -> int:

@@ -123,6 +123,7 @@ def in_freed_memory(
         if isinstance(part, loops.Grow):
             bound.update(part.arrays)
     views: dict[str, list[loops.Slice | loops.Rearrange]] = {}
+    flat = {part.name: part.array for part in statements if loops.is_flat(part)}
     for part in statements:
         if isinstance(part, loops.Slice | loops.Rearrange):
             views.setdefault(looks_at[part.name], []).append(part)
@@ -139,7 +140,7 @@ def in_freed_memory(
         owner = None
         for last_read, _, holder in waiting if usable else ():
             at_once = last_read == first and _replaces(
-                statements[first], holder, part.name, looks_at
+                renamed(statements[first], flat), holder, part.name, looks_at
             )
             if last_read < first or at_once:
                 owner = next(known for known in waiting if known[2] == holder)

@@ -34,6 +34,11 @@ LEAST_STATEMENT = 8
 """Operations below which a statement that adds nothing up waits for memory, not a processor."""
 MOST_PARTS = 16
 """Parts into which a loop is cut at most."""
+LEAST_BLOCKS = 2
+"""Blocks of rows that a part has at least: what is left of a whole one takes nearly as long.
+
+A mixture of 25 on 1,000 rows was faster by a fifth in 2 parts than in 6, of a block and a third
+each *(measured)*."""
 TOTAL_COST = 300
 """Operations that a part has at least for each element of a total.
 
@@ -281,7 +286,7 @@ def _task(
         work=work,
         least=least,
         most=min(loop.extent, MOST_PARTS) if isinstance(loop.extent, int) else MOST_PARTS,
-        length=loop.length if isinstance(loop, loops.Blocks) else 1,
+        length=LEAST_BLOCKS * loop.length if isinstance(loop, loops.Blocks) else 1,
         slope=_slope(loop),
     )
 

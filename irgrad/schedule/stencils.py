@@ -39,12 +39,12 @@ MOST = 32
 
 
 def gathered(
-    graph: Graph, units: Sequence[Unit], memory: dict[Node, Memory], *, sums: bool
+    graph: Graph, units: Sequence[Unit], memory: dict[Node, Memory]
 ) -> tuple[list[Unit], dict[Node, Memory], Copies]:
     """Return the units, and where writes begin, with such additions turned into one assignment.
 
-    ``sums`` takes sums over the same range into the loop between the borders, for which the nodes
-    they add up are made once more for a part of their elements: the copies.
+    Sums over the same range go into the loop between the borders, for which the nodes they add up
+    are made once more for a part of their elements: the copies.
     """
     makers = {unit.node: unit for unit in units if isinstance(unit, Kernel) and _is_plain(unit)}
     memory = dict(memory)
@@ -60,7 +60,7 @@ def gathered(
         folds = [
             (unit, term)
             for unit in units
-            if sums and id(unit) not in rewritten and stencil.sweeps(unit)
+            if id(unit) not in rewritten and stencil.sweeps(unit)
             if (term := _inlined(graph, unit.term, makers)) is not None  # type: ignore[union-attr]
         ]
         for fold, term in folds:

@@ -10,7 +10,7 @@ import pytest
 
 import irgrad
 from irgrad import specialise
-from irgrad.emit.statements import _cut
+from irgrad.emit.statements import ROW_START, _cut
 from irgrad.ir import loops
 from irgrad.schedule import share
 from tests.fuzz.programs import Program, programs
@@ -22,6 +22,7 @@ def sharing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "LEAST_WORK", 1)
     monkeypatch.setattr(share, "LEAST_STATEMENT", 0)
     monkeypatch.setattr(share, "TOTAL_COST", 0)
+    monkeypatch.setattr(share, "LEAST_BLOCKS", 1)
     monkeypatch.setattr(specialise, "ENOUGH_TO_SHARE", 0)
 
 
@@ -176,24 +177,41 @@ def test_fixed_sizes_need_no_condition(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_file_says_how_much_work_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "LEAST_WORK", 50_000)
+    monkeypatch.setattr(share, "LEAST_BLOCKS", 3)
     compiled = irgrad.compile(logistic, parallel=True)
     source = compiled.lower(*CASES["logistic"][1]).module.source
     assert "from numba import njit, prange" in source
-    assert "parts = min(16, 28*n // 50000, n // 512) // 2 * 2" in source
+    assert "parts = min(16, 28*n // 50000, n // 1536) // 2 * 2" in source
     assert "prange" not in irgrad.compile(logistic).lower(*CASES["logistic"][1]).module.source
 
 
 @pytest.mark.parametrize("slope", [1, -1])
-def test_parts_of_triangles_have_equal_areas(slope: int) -> None:
+@pytest.mark.parametrize("trips", [1, 7, 1000, 10**8])
+def test_parts_of_triangles_take_equally_long(slope: int, trips: int) -> None:
     nest = loops.Share(
-        "@part", 1000, (), task="task", first="start", last="end", parts="parts", slope=slope,
+        "@part", trips, (), task="task", first="start", last="end", parts="parts", slope=slope,
         most=16,
     )  # fmt: skip
-    for parts in (2, 4, 10, 16):
-        known = {"np": np, "parts": parts, "trips": 1000}
+    for parts in (2, 4, 6, 10, 16):
+        known = {"np": np, "parts": parts, "trips": trips}
         cuts = [eval(_cut(nest, "trips", str(part)), known) for part in range(parts + 1)]
         assert cuts[0] == 0
-        assert cuts[-1] == 1000
-        before = np.array(cuts) ** 2 if slope > 0 else 1000**2 - (1000 - np.array(cuts)) ** 2
-        areas = np.diff(before)
-        np.testing.assert_allclose(areas, 1000**2 / parts, rtol=0.05)
+        assert cuts[-1] == trips
+        assert sorted(cuts) == cuts
+        if trips == 1000:
+            rows = np.arange(trips) if slope > 0 else np.arange(trips)[::-1]
+            taken = np.add.reduceat(rows + ROW_START, cuts[:-1])
+            np.testing.assert_allclose(taken, np.sum(rows + ROW_START) / parts, rtol=0.02)
+
+
+def test_sums_beside_a_stencil_are_shared_in_one_loop() -> None:
+    def rosenbrock(x: Any) -> Any:
+        return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+    x = numbers(50)
+    compiled = irgrad.compile(rosenbrock, parallel=True)
+    value, x_bar = compiled.value_and_grad(x)
+    assert len(tasks(compiled, x)) == 1
+    one_thread = irgrad.compile(rosenbrock).value_and_grad(x)
+    assert value == pytest.approx(one_thread[0], rel=1e-14)
+    np.testing.assert_allclose(x_bar, one_thread[1], rtol=1e-14)
