@@ -33,7 +33,14 @@ from irgrad.schedule.nest import Around, Stretch
 from irgrad.schedule.one_block import without_loop
 from irgrad.schedule.pairs import each_pair_once
 from irgrad.schedule.pooled import pooled
-from irgrad.schedule.reading import Reading, fold_depth, is_fold, kernels_in, read_values
+from irgrad.schedule.reading import (
+    Reading,
+    fold_depth,
+    is_fold,
+    kernels_in,
+    read_values,
+    weight,
+)
 from irgrad.schedule.reciprocals import invert_once
 from irgrad.schedule.reuse import in_freed_memory, without_copies
 from irgrad.schedule.routines import lower_routine
@@ -452,7 +459,8 @@ def lower_function(
     needed = in_memory(zeros.needed, lowering.places, names.of)
     everything = without_zeros(everything, nonzero, needed, names.fresh)
     lean = without_copies(unroll(everything, returned, names.fresh), returned)
-    lean = each_pair_once(before_loops(kept_at_once(in_place(lean, returned))), names.fresh)
+    lean = before_loops(kept_at_once(in_place(lean, returned)))
+    lean = each_pair_once(lean, returned, names.fresh)
     shapes = {argument.name: argument.shape for argument in arguments}
     if parallel:
         lean = share(lean, shapes, [size.name for size in sizes], names, name)
@@ -486,15 +494,3 @@ def _tidied(
     final = by_rank(lean, names.fresh)
     final = final if parallel else in_two_buffers(final, returned, names.fresh)
     return flattened(allocated_at_first_use(final, returned), shapes, names.fresh)
-
-
-def weight(expression: loops.Expression) -> int:
-    """Return how many operations and reads an expression holds."""
-    count = 0
-    stack: list[Any] = [expression]
-    while stack:
-        part = stack.pop()
-        count += 1
-        if isinstance(part, loops.Apply):
-            stack.extend(part.operands)
-    return count

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,19 +19,50 @@ from irgrad.schedule.reuse import arrays_behind, renamed
 from irgrad.schedule.symmetry import Pairs, pairs_of, swap
 
 Fresh = Callable[[str], str]
+Twins = dict[str, tuple[str, int, np.dtype]]
+"""The arrays whose elements are those of another one, by a sign, and their dtype."""
 
 
 def each_pair_once(
-    statements: Sequence[loops.Statement], fresh: Fresh
+    statements: Sequence[loops.Statement], returned: frozenset[str], fresh: Fresh
 ) -> list[loops.Statement]:
-    """Return the statements with such nests rewritten; linear, for each nest of two loops."""
+    """Return the statements with such nests rewritten; linear, for each nest of two loops.
+
+    Of two sums that are the same, or opposite, one is taken, unless the other is ``returned``.
+    """
     made = {
         part.name: part
         for part in loops.every_statement(statements)
         if isinstance(part, loops.Allocate)
     }
     roots = arrays_behind(statements)
-    return list(_rewritten(statements, statements, made, roots, fresh))
+    twins: Twins = {}
+    rewritten = list(_rewritten(statements, statements, made, roots, returned, twins, fresh))
+    return [
+        _by_twins(part, twins)
+        for part in rewritten
+        if not (isinstance(part, loops.Allocate | loops.Fill) and _target(part) in twins)
+    ]
+
+
+def _target(part: loops.Allocate | loops.Fill) -> str:
+    return part.name if isinstance(part, loops.Allocate) else part.array
+
+
+def _by_twins(part: Any, twins: Twins) -> Any:
+    """Return a statement that reads the twins of arrays; recursion as deep as nests and terms."""
+    if isinstance(part, tuple):
+        return tuple(_by_twins(inner, twins) for inner in part)
+    if isinstance(part, loops.Load) and part.array in twins:
+        twin, sign, dtype = twins[part.array]
+        load = loops.Load(twin, part.indices)
+        return load if sign > 0 else loops.Apply("-x", (load,), dtype)
+    changed = {
+        name: _by_twins(known, twins)
+        for name in loops.members(part)
+        if isinstance(known := getattr(part, name), tuple) or loops.members(known)
+    }
+    return replace(part, **changed) if changed else part
 
 
 def _rewritten(
@@ -38,6 +70,8 @@ def _rewritten(
     everything: Sequence[loops.Statement],
     made: Mapping[str, loops.Allocate],
     roots: Mapping[str, str],
+    returned: frozenset[str],
+    twins: Twins,
     fresh: Fresh,
 ) -> Iterator[loops.Statement]:
     """Yield the statements of a body; recursion as deep as the nests."""
@@ -47,9 +81,10 @@ def _rewritten(
             _changed(everything, array, pairs.stores()) for array in pairs.begun
         ):
             assert isinstance(part, loops.Loop)
-            yield from _once(pairs, part, everything, made, fresh)
+            yield from _once(pairs, part, everything, made, returned, twins, fresh)
         elif isinstance(part, loops.Loop) and not isinstance(part, loops.Share):
-            yield replace(part, body=tuple(_rewritten(part.body, everything, made, roots, fresh)))
+            inner = _rewritten(part.body, everything, made, roots, returned, twins, fresh)
+            yield replace(part, body=tuple(inner))
         else:
             yield part
 
@@ -59,10 +94,16 @@ def _once(
     nest: loops.Loop,
     everything: Sequence[loops.Statement],
     made: Mapping[str, loops.Allocate],
+    returned: frozenset[str],
+    twins: Twins,
     fresh: Fresh,
 ) -> list[loops.Statement]:
-    """Return the diagonal, the nest over the pairs with i < j, and what follows from their sums."""
-    mirrored = _mirrored(pairs, everything, made, once=any(part is nest for part in everything))
+    """Return the diagonal, the nest over the pairs with i < j, and what follows from their sums.
+
+    Those that need not be written, since what they are can be read from others, go to ``twins``.
+    """
+    place = next((k for k, part in enumerate(everything) if part is nest), None)
+    mirrored = _mirrored(pairs, everything, made, once=place is not None)
     names = {name: fresh(name) for name in pairs.signs}
     halves = {total.name: fresh(f"{total.name}_half") for total in pairs.totals}
     dropped = {id(gain.store) for gain in pairs.gains if gain.store.array in mirrored}
@@ -100,8 +141,17 @@ def _once(
         twice = loops.Apply("x * y", (two, loops.Name(halves[total.name])), total.dtype)
         result.append(replace(total, expression=twice))
     for array, (source, sign) in mirrored.items():
-        result.append(_mirror(made[array], source, sign))
+        if place is None or array in returned or _read(everything[:place], array):
+            result.append(_mirror(made[array], source, sign))
+        else:
+            twins[array] = source, sign, made[array].dtype
     return result
+
+
+def _read(statements: Sequence[loops.Statement], array: str) -> bool:
+    return any(
+        array in loops.words(part) for part in statements if not isinstance(part, loops.Allocate)
+    )
 
 
 def _zero(dtype: np.dtype) -> loops.Literal:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from irgrad.ir import loops
 from irgrad.ir.graph import Node
 from irgrad.schedule.fuse import Item, Nest
 from irgrad.schedule.storage import Path
@@ -80,3 +82,15 @@ def fold_depth(kernel: Kernel) -> int | None:
     kept = [_keeps(kernel, depth) for depth in range(len(kernel.domain))]
     first = kept.index(False)
     return None if any(kept[first:]) else first
+
+
+def weight(expression: loops.Expression) -> int:
+    """Return how many operations and reads an expression holds."""
+    count = 0
+    stack: list[Any] = [expression]
+    while stack:
+        part = stack.pop()
+        count += 1
+        if isinstance(part, loops.Apply):
+            stack.extend(part.operands)
+    return count

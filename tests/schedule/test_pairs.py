@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 import irgrad
+from irgrad.ir import loops
+from irgrad.schedule import lower
+from irgrad.schedule.pairs import each_pair_once
 from tests.oracles import check
 
 P = np.random.default_rng(0).normal(size=(23, 3))
@@ -96,6 +99,27 @@ def test_half_of_the_pairs_are_visited(function: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("function", OTHERS)
 def test_all_pairs_are_visited(function: Callable[..., Any]) -> None:
     assert "-i + n - 1" not in source(function)
+
+
+def test_what_the_second_places_get_is_read_from_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[Any] = []
+
+    def recorded(*arguments: Any) -> Any:
+        taken[:] = [arguments, each_pair_once(*arguments)]
+        return taken[1]
+
+    monkeypatch.setattr(lower, "each_pair_once", recorded)
+    assert source(energy).count("np.zeros((3, n))") == 1
+    (statements, returned, fresh), lean = taken
+    gone = {part.name for part in statements if isinstance(part, loops.Allocate)} - {
+        part.name for part in lean if isinstance(part, loops.Allocate)
+    }
+    assert len(gone) == 1
+    kept = each_pair_once(statements, returned | gone, fresh)
+    written = [p.array for p in loops.every_statement(kept) if isinstance(p, loops.Store)]
+    assert written.count(*gone) == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 16, 17])
