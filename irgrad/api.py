@@ -31,7 +31,7 @@ from irgrad.specialise import (
     VALUE,
     Specialisation,
     begun,
-    import_compiler,
+    import_what_answers,
     layouts_of,
     prepared,
     specialise,
@@ -134,6 +134,12 @@ class CompiledFunction:
         self.__dict__["value_and_grad"] = call
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, gradient: bool) -> Any:
+        if self._options.tier != "auto":
+            return self._answer(args, kwargs, gradient)
+        with full_collections_put_off():  # which take longer than a small function's first answer
+            return self._answer(args, kwargs, gradient)
+
+    def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any], gradient: bool) -> Any:
         call = self._signature.take_apart(args, kwargs)
         chosen = self._specialisation(call)
         if gradient and chosen.complaint is not None:
@@ -474,7 +480,7 @@ def compile(
     if tier not in ("auto", "compiled"):
         raise ArgumentError(f"tier={tier!r}", remedy='give "auto" or "compiled"')
     if tier == "auto":
-        import_compiler()
+        import_what_answers()
     options = Options(
         jit=jit,
         parallel=parallel,

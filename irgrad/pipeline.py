@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from irgrad.differentiate.reverse import value_and_gradient
 from irgrad.emit import library
 from irgrad.emit.emit import emit
 from irgrad.ir import dims, loops
@@ -23,13 +22,13 @@ from irgrad.ir.op import Kernel
 from irgrad.ir.rename import with_numbers
 from irgrad.ir.text import digest, graph_text
 from irgrad.ir.verify import verify
+from irgrad.joint import differentiated
 from irgrad.ops import OPS
 from irgrad.options import Options
 from irgrad.schedule.into import into
 from irgrad.schedule.lower import lower_function
 from irgrad.schedule.names import is_safe
 from irgrad.simplify import simplify
-from irgrad.simplify.lean import hoisted
 from irgrad.stages import Stages
 from irgrad.vectorise import vectorised
 
@@ -48,17 +47,6 @@ class Compilation:
     program: loops.Program
     module: EmittedModule
     seconds: Mapping[str, float] = field(default_factory=dict)
-
-
-def differentiated(traced: Graph, wanted: Sequence[int], *, verified: bool = True) -> Graph:
-    """Return the graph of value and gradient, not simplified.
-
-    Raises: DifferentiationError, InternalError.
-    """
-    joint = value_and_gradient(hoisted(vectorised(with_numbers(traced))), wanted)
-    if verified:
-        verify(joint)
-    return joint
 
 
 def compile_graph(

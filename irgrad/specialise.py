@@ -17,6 +17,7 @@ import numpy as np
 from irgrad.arguments import NAMESPACE, Call, Leaf, Signature, flatten
 from irgrad.differentiate.active import INDEPENDENT, depending_on
 from irgrad.errors import ArgumentError, DifferentiationError, GradientWarning, IrgradError
+from irgrad.garbage import full_collections_put_off
 from irgrad.ir import dims
 from irgrad.ir.effort import effort
 from irgrad.ir.graph import Graph
@@ -89,7 +90,7 @@ class Specialisation:
         """
         with self.lock:
             if self._joint is None and self.wanted is not None:
-                from irgrad.pipeline import differentiated
+                from irgrad.joint import differentiated
 
                 with self.stages.stage("differentiate"):
                     self._joint = differentiated(self.traced.graph, self.wanted)
@@ -297,9 +298,10 @@ def specialise(
     return made
 
 
-def import_compiler() -> None:
-    """Import now what the first call would, which may be one that must not take long."""
-    from irgrad import group, pipeline, reroll  # noqa: F401
+def import_what_answers() -> None:
+    """Import now what the first answer needs, which must not take long: no later stage."""
+    with full_collections_put_off():
+        from irgrad import joint, reroll  # noqa: F401
 
 
 def with_loops(traced: Traced) -> Traced:
@@ -449,7 +451,7 @@ __all__ = [
     "Specialisation",
     "assign_sizes",
     "begun",
-    "import_compiler",
+    "import_what_answers",
     "prepared",
     "specialise",
     "warn_of_independence",

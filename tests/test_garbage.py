@@ -32,6 +32,29 @@ def test_no_full_collection_begins_inside_and_the_young_are_collected() -> None:
     assert len(kept) == 250_000
 
 
+def test_none_begins_with_the_first_objects_afterwards() -> None:
+    gc.set_threshold(10, 0, 0)
+    with full_collections_put_off():
+        kept = [[] for _ in range(250_000)]
+    full = full_collections()
+    kept += [[] for _ in range(5)]
+    assert full_collections() == full
+    kept += [[] for _ in range(50)]
+    assert full_collections() > full
+
+
+def test_what_others_have_frozen_stays_so() -> None:
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with full_collections_put_off():
+            kept = [[] for _ in range(100)]
+        assert gc.get_freeze_count() > frozen / 2  # but for some that are gone
+        assert len(kept) == 100
+    finally:
+        gc.unfreeze()
+
+
 def test_who_collects_nothing_at_all_goes_on_so() -> None:
     gc.set_threshold(0, 10, 10)
     with full_collections_put_off():

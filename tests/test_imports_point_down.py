@@ -21,6 +21,7 @@ LAYERS: list[set[str]] = [
     {"arguments", "differentiate", "emit", "reroll", "runtime", "schedule", "simplify"},
     {"group", "inline"},
     {"vectorise"},
+    {"joint"},
     {"pipeline"},
     {"report", "specialise"},
     {"buffers"},
@@ -55,7 +56,7 @@ LATE = {
 
 # Parts that a call answered from the cache on disk needs nothing of: imported where first used, by
 # parts above them as ever.
-LATE_PARTS = {"group", "inline", "interpret", "pipeline", "report", "reroll"}
+LATE_PARTS = {"group", "inline", "interpret", "joint", "pipeline", "report", "reroll"}
 LATE_MODULES = {"irgrad.ir.loops", "irgrad.runtime.estimate"}
 
 

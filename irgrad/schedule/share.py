@@ -43,8 +43,8 @@ TOTAL_COST = 600
 """Operations that a part has at least for each element of a total.
 
 To clear, fill and add one takes as long as 25: so the totals take a twenty-fourth of a thread's
-time. All pairs of 500 points were faster by 3 % in 4 parts than in 8, a factorisation of 500 rows by
-a third in 4 than in 16 *(measured)*."""
+time. All pairs of 500 points were faster by 3 % in 4 parts than in 8, a factorisation of 500 rows
+by a third in 4 than in 16 *(measured)*."""
 
 _CALL = 1_000
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from irgrad.ir.graph import Graph
-from irgrad.pipeline import differentiated
+from irgrad.joint import differentiated
 from irgrad.schedule.zeros import zeros_of
 from irgrad.simplify import simplify
 from tests.oracles import trace
