@@ -9,19 +9,27 @@ loops over them into vectors, and unrolls what stands inside.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irgrad.ir import dims
-from irgrad.ir.dims import Dim, Shape
+from irgrad.ir.dims import Dim
 from irgrad.ir.graph import Graph, Node
+from irgrad.schedule import block_costs
+from irgrad.schedule.block_costs import (
+    best_cluster,
+    is_narrow,
+    is_short,
+    length_of,
+    number_of,
+    scratch_of,
+)
 from irgrad.schedule.build import Memory
-from irgrad.schedule.clusters import Cluster, cluster_along, readers_of, without_bystanders
+from irgrad.schedule.clusters import Cluster, readers_of
 from irgrad.schedule.fuse import Item, Nest, arrange_inside, fuse
 from irgrad.schedule.products import Product
-from irgrad.schedule.storage import paths, place_values
+from irgrad.schedule.storage import paths
 from irgrad.schedule.units import (
     ROWS,
     Copies,
@@ -36,17 +44,6 @@ from irgrad.schedule.units import (
     reading,
     variable,
 )
-
-SHORT = 16
-"""Elements up to which an axis is short: kept out of the innermost loops, or unrolled in them."""
-WORKING_SET = 49_152
-"""Numbers that the scratch of a block may hold: 384 kB, of a second-level cache of 1 MB or so."""
-FIRST_LEVEL = 4_096
-"""Numbers that a loop inside may fill anew or read again in a trip: 32 kB, a first-level cache."""
-WORTHWHILE = 3
-"""How many numbers blocks must keep in the cache for each that they add to sums outside it."""
-SHORTEST, LONGEST = 32, 512
-"""Bounds on the rows of a block."""
 
 
 @dataclass
@@ -67,7 +64,7 @@ def schedule(
     """
     result = Schedule([], [])
     while True:
-        chosen = _best(graph, units, memory, overlapping)
+        chosen = best_cluster(graph, units, memory, overlapping)
         if chosen is None:
             result.items += fuse(units)
             result.units += units
@@ -76,150 +73,13 @@ def schedule(
         result.items += fuse(cluster.before)
         inside = _Blocked(graph, cluster, readers_of([*cluster.inside, *cluster.after]))
         inside.rewrite()
-        nest = Nest(0, cluster.extent, arrange_inside(inside.units), LONGEST)
-        length = _length(*_scratch(graph, [*inside.units, *cluster.after], memory, nest))
+        nest = Nest(0, cluster.extent, arrange_inside(inside.units), block_costs.LONGEST)
+        length = length_of(*scratch_of(graph, [*inside.units, *cluster.after], memory, nest))
         nest.length = min(length, cluster.extent) if isinstance(cluster.extent, int) else length
         result.items.append(nest)
         result.units += [*cluster.before, *inside.units]
         result.copies |= inside.copies
         units = cluster.after
-
-
-def _best(
-    graph: Graph, units: Sequence[Unit], memory: Mapping[Node, Memory], overlapping: bool
-) -> Cluster | None:
-    """Return the cluster whose blocks save most memory, None where none saves enough."""
-    extents = {
-        extent: None
-        for unit in units
-        if isinstance(unit, Kernel)
-        for extent in unit.domain
-        if isinstance(extent, dims.Size) or extent >= 2 * SHORTEST
-    }
-    if not extents or all(_is_simple(unit) for unit in units):
-        return None
-    around = paths(fuse(units))
-    places = place_values(graph, units, memory, around)
-    readers = readers_of(units)
-    best: Cluster | None = None
-    most = 0.0
-    for extent in extents:
-        cluster = cluster_along(extent, units, memory, overlapping)
-        inside = {id(unit) for unit in cluster.inside}
-        saved = 0.0
-        wanted = []
-        for node, axis in cluster.axes.items():
-            place = places[node]
-            private = node not in graph.outputs and all(
-                id(unit) in inside for unit in readers.get(node, ())
-            )
-            if private and not place.path and axis in place.axes:
-                saved += _elements(graph, node.array_type.shape) / _number(graph, extent)
-                wanted.append(node)
-        without_bystanders(cluster, wanted, units, memory)
-        if saved * _length(saved) <= WORTHWHILE * _summed(graph, cluster):
-            continue
-        if saved * _number(graph, extent) > most:
-            best, most = cluster, saved * _number(graph, extent)
-    return best
-
-
-def _scratch(
-    graph: Graph, units: Sequence[Unit], memory: Mapping[Node, Memory], nest: Nest
-) -> tuple[float, float]:
-    """Return how many numbers of scratch one row needs, and those that a loop inside goes over.
-
-    Those that are needed at a time: memory that is read for the last time is used again. A trip of
-    a loop inside goes over what it fills anew, or over what it reads as all others do.
-    """
-    around = paths([nest])
-    outside = {id(unit): () for unit in units if id(unit) not in around}
-    places = place_values(graph, units, memory, around | outside)
-    last = {read.node: number for number, unit in enumerate(units) for read in unit.reads()}
-    sizes: dict[Node, float] = {}
-    blocked: dict[Node, float] = {}
-    now = most = anew = 0.0
-    for number, unit in enumerate(units):
-        done = [node for node in sizes if last.get(node, -1) == number]
-        turns = isinstance(unit, Kernel) and unit.fold is None
-        if turns:
-            now -= sum(sizes.pop(node) for node in done)
-        place = places.get(unit.node)
-        if place is not None and place.blocked is not None and unit.node not in sizes:
-            own = _elements(graph, place.shape(unit.node.array_type.shape)) / place.length
-            sizes[unit.node] = blocked[unit.node] = own
-            now += own
-            anew += own if len(place.path) > 1 else 0.0
-        most = max(most, now)
-        if not turns:
-            now -= sum(sizes.pop(node) for node in done)
-    return most, max(anew, _read_again(graph, units, blocked))
-
-
-def _read_again(graph: Graph, units: Sequence[Unit], sizes: Mapping[Node, float]) -> float:
-    """Return the most numbers, for each row, in one trip of a loop that stands outside the rows.
-
-    ``sizes`` says how many there are in all: the loops that an index moves with share them.
-    """
-    most = 0.0
-    for unit in units:
-        depth = next((d for d, extent in enumerate(unit.domain) if extent is ROWS), 0)
-        if not isinstance(unit, Kernel) or depth < 2:
-            continue
-        indices = {unit.node: unit.write} | {read.node: read.indices for read in unit.reads()}
-        trip = 0.0
-        for node in indices.keys() & sizes.keys():
-            trips = [
-                float(_number(graph, unit.domain[loop]))
-                for loop in range(1, depth)
-                if any(moves(index, loop) for index in indices[node])
-            ]
-            trip += sizes[node] / math.prod(trips)
-        most = max(most, trip)
-    return most
-
-
-def _is_simple(unit: Unit) -> bool:
-    """Tell whether a unit goes over one axis, element by element: fusion alone keeps such short."""
-    return isinstance(unit, Kernel) and len(unit.domain) < 2 and unit.inplace is None
-
-
-def _number(graph: Graph, dim: Dim) -> int:
-    return max(dims.evaluate(dim, graph.hints), 1)
-
-
-def _elements(graph: Graph, shape: Shape) -> float:
-    return float(_number(graph, dims.product(shape)))
-
-
-def _summed(graph: Graph, cluster: Cluster) -> float:
-    """Return how many numbers BLAS gives for each block, to be added to those of the others."""
-    return sum(
-        _elements(graph, unit.node.array_type.shape)
-        for unit in cluster.inside
-        if isinstance(unit, Routine) and unit.node not in cluster.axes
-        and not _is_short(unit, cluster)
-    )
-
-
-def _length(numbers: float, again: float = 0.0) -> int:
-    """Return how many rows a block has where each needs so many numbers, some again and again."""
-    length = SHORTEST
-    share = max(numbers / WORKING_SET, again / FIRST_LEVEL)
-    while length < LONGEST and 2 * length * share <= 1.0:
-        length *= 2
-    return length
-
-
-def _is_short(unit: Routine, cluster: Cluster) -> bool:
-    """Tell whether all axes of one product but its rows are short: loops over rows do it well."""
-    row = cluster.letters[id(unit)]
-    batch = len(unit.write)
-    return all(
-        letter == row or _is_narrow(dim)
-        for node, letters in zip(unit.operands, unit.detail.letters, strict=False)
-        for letter, dim in list(zip(letters, node.array_type.shape, strict=True))[batch:]
-    )
 
 
 @dataclass
@@ -253,7 +113,7 @@ class _Blocked:
     def _in_loops(self, unit: Unit) -> Unit:
         """Return a product of short rows as a kernel."""
         cluster = self.cluster
-        if not isinstance(unit, Routine) or not _is_short(unit, cluster):
+        if not isinstance(unit, Routine) or not is_short(unit, cluster):
             return unit
         product = unit.detail
         kernel: Kernel = product.loops
@@ -303,7 +163,7 @@ class _Blocked:
             if place == depth:
                 continue
             axis = next((a for a, index in enumerate(unit.write) if moves(index, place)), None)
-            short = _is_narrow(extent)
+            short = is_narrow(extent)
             if axis is None:
                 outside = follows if short else place < depth
             elif unit.node in orders:
@@ -315,7 +175,7 @@ class _Blocked:
             if not outside:
                 inner.append(place)
         if folds_rows and len(narrow) > 1 and not inner:  # as many sums in registers
-            inner.append(min(narrow, key=lambda place: _number(self.graph, unit.domain[place])))
+            inner.append(min(narrow, key=lambda place: number_of(self.graph, unit.domain[place])))
         return frozenset(inner)
 
     def _orders(self, inside: Sequence[Unit]) -> dict[int, frozenset[int]]:
@@ -412,7 +272,7 @@ class _Blocked:
             and is_dim(read.indices[0])
             and not is_pure(read.indices[0])
             and is_pure(read.indices[0] - variable(0))
-            and all(_is_narrow(dim) and dim != 1 for dim in shape[1:])
+            and all(is_narrow(dim) and dim != 1 for dim in shape[1:])
             and all(is_pure(index) for index in read.indices[1:])
         )
 
@@ -460,10 +320,6 @@ class _Blocked:
         return plain and all(
             read.node not in makers or read.node in self.copies for read in reads
         ) and not any(isinstance(operand, Term) for operand in term.operands)
-
-
-def _is_narrow(extent: Dim) -> bool:
-    return isinstance(extent, int) and extent <= SHORT
 
 
 def is_pure(index: Any) -> bool:

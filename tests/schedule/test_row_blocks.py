@@ -12,7 +12,7 @@ import irgrad
 from benchmarks.problems import gaussian_mixture, matrix_factorisation, two_moons
 from irgrad.interpret.evaluate import evaluate
 from irgrad.ir import loops
-from irgrad.schedule import row_blocks
+from irgrad.schedule import block_costs
 
 
 def classes(W: Any, b: Any, X: Any, y: Any) -> Any:
@@ -51,6 +51,18 @@ def rows_apart(x: Any) -> Any:
     return np.sum(np.sin(x[1:] * x[:-1]))
 
 
+def normed(X: Any, g: Any) -> Any:
+    """A layer norm of short rows."""
+    mean = np.mean(X, axis=1, keepdims=True)
+    variance = np.mean((X - mean) ** 2, axis=1, keepdims=True)
+    return np.sum(g * np.tanh((X - mean) / np.sqrt(variance + 1e-5)))
+
+
+def whitened(X: Any, mean: Any, deviation: Any) -> Any:
+    """Columns scaled one by one."""
+    return np.sum(np.tanh((X - mean) / deviation))
+
+
 def turned(x: Any, weights: Any) -> Any:
     """Rows read from both ends."""
     y = x[::-1, ::-1]
@@ -77,6 +89,7 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...], tuple[int, ...]]] = [
     (turned, values((20, 20), (20, 20)), (0,)),
     (rows_apart, values((70, 5)), (0,)),
     (rows_apart, values((70, 30)), (0,)),
+    (normed, values((70, 7), (7,)), (0, 1)),
 ]
 
 
@@ -93,9 +106,9 @@ def test_blocks_of_any_length_give_the_same_numbers(
     length: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(row_blocks, "SHORTEST", length)
-    monkeypatch.setattr(row_blocks, "LONGEST", length)
-    monkeypatch.setattr(row_blocks, "WORTHWHILE", 0)
+    monkeypatch.setattr(block_costs, "SHORTEST", length)
+    monkeypatch.setattr(block_costs, "LONGEST", length)
+    monkeypatch.setattr(block_costs, "WORTHWHILE", 0)
     compiled = irgrad.compile(f, argnums=argnums, jit=False)
     stages = compiled.lower(*arguments)
     assert any(in_blocks(function) for function in stages.program.functions)
@@ -119,6 +132,25 @@ def test_no_scratch_is_as_long_as_the_data(
     scratch = [s for s in function.body if isinstance(s, loops.Allocate)]
     assert scratch
     assert all(long not in array.shape for array in scratch)
+
+
+def test_rows_too_short_for_vectors_run_in_blocks() -> None:
+    random = np.random.default_rng(8)
+    short = irgrad.compile(normed, jit=False)
+    (block,) = in_blocks(short.lower(random.normal(size=(50, 8)), np.ones(8)).program.functions[-1])
+    assert block.length == block_costs.LONGEST
+    wide = irgrad.compile(normed, jit=False)
+    assert not in_blocks(
+        wide.lower(random.normal(size=(50, 40)), np.ones(40)).program.functions[-1]
+    )
+
+
+def test_blocks_do_not_cut_across_the_rows_of_long_arrays() -> None:
+    X = np.random.default_rng(9).normal(size=(50, 40))
+    compiled = irgrad.compile(whitened, argnums=(0, 1, 2), jit=False)
+    functions = compiled.lower(X, np.zeros(40), np.ones(40)).program.functions
+    assert not any(in_blocks(function) for function in functions)
+    assert "X[:, " not in compiled.lower(X, np.zeros(40), np.ones(40)).module.source
 
 
 def test_rows_are_innermost_and_contiguous_where_other_axes_are_short() -> None:
@@ -162,7 +194,7 @@ def test_a_residual_is_weighed_in_its_own_memory_which_lets_blocks_be_longer() -
     held = [s for s in function.body if isinstance(s, loops.Allocate) and s.shape[-1] == columns]
     assert [s.shape for s in held] == [(block.length, columns)]
     needed = block.length * (300 + 16)
-    assert needed <= row_blocks.WORKING_SET < 2 * needed or block.length == row_blocks.LONGEST
+    assert needed <= block_costs.WORKING_SET < 2 * needed or block.length == block_costs.LONGEST
 
 
 def test_what_a_loop_in_a_block_fills_anew_stays_in_the_first_level_of_the_cache() -> None:
@@ -172,7 +204,7 @@ def test_what_a_loop_in_a_block_fills_anew_stays_in_the_first_level_of_the_cache
     function = compiled.lower(*arguments).program.functions[0]
     (block,) = in_blocks(function)
     assert block.length == 128
-    assert 2 * gaussian_mixture.DIMENSIONS * block.length <= row_blocks.FIRST_LEVEL
+    assert 2 * gaussian_mixture.DIMENSIONS * block.length <= block_costs.FIRST_LEVEL
 
 
 def test_what_each_trip_of_a_loop_in_a_block_reads_again_stays_there_too() -> None:
@@ -180,7 +212,7 @@ def test_what_each_trip_of_a_loop_in_a_block_reads_again_stays_there_too() -> No
     f = irgrad.compile(two_moons.loss, argnums=CASES[1][2], jit=False)
     (block,) = in_blocks(f.lower(*two_moons.arguments(2_000)).program.functions[-1])
     needed = two_moons.HIDDEN * block.length
-    assert needed < row_blocks.FIRST_LEVEL <= 4 * needed
+    assert needed < block_costs.FIRST_LEVEL <= 4 * needed
 
 
 @pytest.mark.parametrize("count", [100, 1100])
@@ -190,10 +222,10 @@ def test_sizes_that_are_fixed_run_in_blocks_too_and_one_block_needs_no_loop(coun
     fixed = irgrad.compile(two_moons.loss, argnums=argnums, shapes="static", jit=False)
     usual = irgrad.compile(two_moons.loss, argnums=argnums, jit=False)
     function = fixed.lower(*arguments).program.functions[-1]
-    assert len(in_blocks(function)) == (count > row_blocks.LONGEST)
+    assert len(in_blocks(function)) == (count > block_costs.LONGEST)
     scratch = [s for s in function.body if isinstance(s, loops.Allocate)]
     assert all(1100 not in array.shape for array in scratch)
-    assert "rows" not in fixed.source or count > row_blocks.LONGEST
+    assert "rows" not in fixed.source or count > block_costs.LONGEST
     pairs = zip(fixed.grad(*arguments), usual.grad(*arguments), strict=True)
     for ours, theirs in pairs:
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
