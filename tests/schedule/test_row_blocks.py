@@ -90,6 +90,7 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...], tuple[int, ...]]] = [
     (rows_apart, values((70, 5)), (0,)),
     (rows_apart, values((70, 30)), (0,)),
     (normed, values((70, 7), (7,)), (0, 1)),
+    (whitened, values((70, 7), (7,), (7,)), (0, 1)),
 ]
 
 
@@ -143,6 +144,18 @@ def test_rows_too_short_for_vectors_run_in_blocks() -> None:
     assert not in_blocks(
         wide.lower(random.normal(size=(50, 40)), np.ones(40)).program.functions[-1]
     )
+
+
+@pytest.mark.parametrize(
+    ("width", "argnums", "blocks"),
+    [(3, (0, 1), 0), (8, (0,), 0), (8, (0, 1), 1), (10, (0,), 1), (16, (0, 1), 0)],
+)
+def test_short_rows_that_meet_numbers_of_their_columns_run_in_blocks(
+    width: int, argnums: tuple[int, ...], blocks: int
+) -> None:
+    arguments = values((50, width), (width,), (width,))
+    compiled = irgrad.compile(whitened, argnums=argnums, jit=False)
+    assert len(in_blocks(compiled.lower(*arguments).program.functions[-1])) == blocks
 
 
 def test_blocks_do_not_cut_across_the_rows_of_long_arrays() -> None:
