@@ -134,12 +134,6 @@ class CompiledFunction:
         self.__dict__["value_and_grad"] = call
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, gradient: bool) -> Any:
-        if self._options.tier != "auto":
-            return self._answer(args, kwargs, gradient)
-        with full_collections_put_off():  # which take longer than a small function's first answer
-            return self._answer(args, kwargs, gradient)
-
-    def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any], gradient: bool) -> Any:
         call = self._signature.take_apart(args, kwargs)
         chosen = self._specialisation(call)
         if gradient and chosen.complaint is not None:

@@ -43,7 +43,7 @@ def full_collections_put_off() -> Iterator[None]:
 
 
 def _take_for_old() -> None:
-    """Move all objects to the oldest generation, which none is looked through for.
+    """Move all objects to the oldest generation, without a look at them.
 
     Otherwise the collection that was put off would begin with the next object that somebody makes.
     """

@@ -6,7 +6,7 @@ the names of sizes and loop variables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, TypeGuard
@@ -347,6 +347,15 @@ def words(value: Any) -> Iterator[str]:
             stack.extend([getattr(part, name) for name in members(part)])
 
 
+def with_members(part: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a tuple, a statement or an expression with all that it holds changed."""
+    if isinstance(part, tuple):
+        return tuple(map(change, part))
+    held = {name: getattr(part, name) for name in members(part)}
+    changed = {name: new for name, old in held.items() if (new := change(old)) is not old}
+    return replace(part, **changed) if changed else part
+
+
 def placed(part: Any, values: Mapping[str, Dim]) -> Any:
     """Return a statement, an expression or an index with symbols replaced by sizes.
 
@@ -355,16 +364,10 @@ def placed(part: Any, values: Mapping[str, Dim]) -> Any:
     # Recursion as deep as the nests and expressions.
     if isinstance(part, dims.Size):
         return dims.substitute(part, values)
-    if isinstance(part, tuple):
-        return tuple(placed(inner, values) for inner in part)
-    changed = {
-        name: placed(known, values)
-        for name in members(part)
-        if isinstance(known := getattr(part, name), tuple | dims.Size) or members(known)
-    }
+    changed = with_members(part, lambda inner: placed(inner, values))
     if isinstance(part, Loop) and part.variable in values:
-        changed["variable"] = next(iter(dims.symbols(values[part.variable])))
-    return replace(part, **changed) if changed else part
+        return replace(changed, variable=next(iter(dims.symbols(values[part.variable]))))
+    return changed
 
 
 @dataclass(frozen=True, slots=True)

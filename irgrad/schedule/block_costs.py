@@ -62,10 +62,7 @@ def best_cluster(
             private = node not in graph.outputs and all(
                 id(unit) in inside for unit in readers.get(node, ())
             )
-            short_rows = _has_short_rows(node, axis) and place.path
-            if private and (
-                _has_memory(place, axis) or (short_rows and (by_columns or not place.scalar))
-            ):
+            if private and _gains(node, place, axis, by_columns):
                 saved += _elements(graph, node.array_type.shape) / number_of(graph, extent)
                 wanted.append(node)
         without_bystanders(cluster, wanted, units, memory)
@@ -78,9 +75,11 @@ def best_cluster(
     return best
 
 
-def _has_memory(place: Place, axis: int) -> bool:
-    """Tell whether a value is kept along an axis."""
-    return not place.path and axis in place.axes
+def _gains(node: Node, place: Place, axis: int, by_columns: bool) -> bool:
+    """Tell whether blocks spare a value memory along an axis, or make vectors of its short rows."""
+    if not place.path:
+        return axis in place.axes
+    return _has_short_rows(node, axis) and (by_columns or not place.scalar)
 
 
 def _has_short_rows(node: Node, axis: int) -> bool:
@@ -106,10 +105,8 @@ def _by_columns(cluster: Cluster) -> bool:
             continue
         depth = cluster.depths[id(unit)]
         rest = [extent for place, extent in enumerate(unit.domain) if place != depth]
-        width = dims.product(rest)
-        if not all(map(is_narrow, rest)) or not isinstance(width, int):
-            continue
-        if not UNROLLED < width < SHORT:
+        width = math.prod(extent for extent in rest if isinstance(extent, int))
+        if not all(map(is_narrow, rest)) or not UNROLLED < width < SHORT:
             continue
         if unit.fold is not None and unit.write and not _any_moves(unit.write, depth):
             return True

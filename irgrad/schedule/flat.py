@@ -52,9 +52,7 @@ def flattened_where(
 
     Their views stand beside them, so that arrays can still take the memory of others.
     """
-    flattening = _Flattening(statements, arguments, fresh)
-    flattening.wanted = wanted
-    return flattening.body(statements)
+    return _Flattening(statements, arguments, fresh, wanted).body(statements)
 
 
 def _moved(part: loops.Statement) -> tuple[str, ...]:
@@ -76,18 +74,18 @@ class _Scope:
 class _Flattening:
     """What is known along the way: the shapes of the arrays that lie in one piece, their views."""
 
-    wanted: Callable[[loops.Loop], bool] | None = None
-    """Which innermost loops are to go, those around them included; None where all are."""
-
     def __init__(
         self,
         statements: Sequence[loops.Statement],
         arguments: Mapping[str, Shape],
         fresh: Callable[[str], str],
+        wanted: Callable[[loops.Loop], bool] | None = None,
     ) -> None:
         self.moving = {n for part in loops.every_statement(statements) for n in _moved(part)}
         self.shapes = {name: arguments[name] for name in arguments.keys() - self.moving}
         self.fresh = fresh
+        self.wanted = wanted
+        """Which innermost loops are to go, those around them included; None where all are."""
         self.scopes = [_Scope(set(arguments))]
         self.names_of: dict[str, str] = {}
         """The arrays that others are other names of."""
@@ -116,12 +114,9 @@ class _Flattening:
 
     def _take_over(self, part: loops.Rearrange) -> None:
         """Take a flat view that is there already for that of its array."""
-        view: View = part.array, ()
-        views = self._scope(view).views
-        if view in views:
-            self.same[part.name] = views[view]
-        else:
-            self._make(view, part.name)
+        name = self._name((part.array, ()), wish=part.name)
+        if name != part.name:
+            self.same[part.name] = name
 
     def _with_body(self, loop: loops.Loop) -> loops.Loop:
         size = loop.size if isinstance(loop, loops.Blocks) else loop.variable
@@ -208,12 +203,13 @@ class _Flattening:
         apart = {loop.variable for loop in chain}.isdisjoint(loops.words(leading))
         return (element.array, leading) if apart else None
 
-    def _name(self, view: View) -> str:
-        """Return the name of a flat view, which is made where there is none yet."""
-        views = self._scope(view).views
-        if view not in views:
-            self._make(view, self.fresh(f"{view[0]}_flat"))
-        return views[view]
+    def _name(self, view: View, wish: str = "") -> str:
+        """Return the name of a flat view, which is made, as ``wish``, where there is none yet."""
+        scope = self._scope(view)
+        if view not in scope.views:
+            scope.views[view] = wish or self.fresh(f"{view[0]}_flat")
+            self._make(view, scope)
+        return scope.views[view]
 
     def _scope(self, view: View) -> _Scope:
         """Return the outermost body that knows what a view is of, or the innermost there is."""
@@ -223,10 +219,9 @@ class _Flattening:
         made_in = (scope for scope in reversed(self.scopes) if not scope.made.isdisjoint(words))
         return next(made_in, self.scopes[0])
 
-    def _make(self, view: View, name: str) -> None:
-        array, leading = view
-        scope = self._scope(view)
-        scope.views[view] = name
+    def _make(self, view: View, scope: _Scope) -> None:
+        """Have a flat view, which has its name, made before the next statement of a body."""
+        (array, leading), name = view, scope.views[view]
         if array in self.names_of:  # of one view LLVM sees that it is the same memory
             same = self._name((self.names_of[array], leading))
             scope.waiting.append(loops.Rearrange(name, same))

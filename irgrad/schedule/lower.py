@@ -492,5 +492,6 @@ def _tidied(
     lean = in_freed_memory(in_blocks(rows, names, hints), returned)
     lean = spread_out(lean if parallel else pooled(lean, returned, names.fresh))
     final = by_rank(lean, names.fresh)
-    final = final if parallel else in_two_buffers(final, returned, names.fresh)
+    if not parallel:
+        final = in_two_buffers(final, returned, names.fresh)
     return flattened(allocated_at_first_use(final, returned), shapes, names.fresh)

@@ -7,7 +7,7 @@ places get, and the diagonal by itself. The order of the sums changes, nothing e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,18 @@ Twins = dict[str, tuple[str, int, np.dtype]]
 """The arrays whose elements are those of another one, by a sign, and their dtype."""
 
 
+@dataclass
+class _Function:
+    """The function that the pairs stand in: its statements, its arrays, and the twins found."""
+
+    statements: Sequence[loops.Statement]
+    made: Mapping[str, loops.Allocate]
+    roots: Mapping[str, str]
+    returned: frozenset[str]
+    fresh: Fresh
+    twins: Twins = field(default_factory=dict)
+
+
 def each_pair_once(
     statements: Sequence[loops.Statement], returned: frozenset[str], fresh: Fresh
 ) -> list[loops.Statement]:
@@ -35,9 +47,9 @@ def each_pair_once(
         for part in loops.every_statement(statements)
         if isinstance(part, loops.Allocate)
     }
-    roots = arrays_behind(statements)
-    twins: Twins = {}
-    rewritten = list(_rewritten(statements, statements, made, roots, returned, twins, fresh))
+    function = _Function(statements, made, arrays_behind(statements), returned, fresh)
+    rewritten = list(_rewritten(statements, function))
+    twins = function.twins
     return [
         _by_twins(part, twins)
         for part in rewritten
@@ -51,57 +63,36 @@ def _target(part: loops.Allocate | loops.Fill) -> str:
 
 def _by_twins(part: Any, twins: Twins) -> Any:
     """Return a statement that reads the twins of arrays; recursion as deep as nests and terms."""
-    if isinstance(part, tuple):
-        return tuple(_by_twins(inner, twins) for inner in part)
     if isinstance(part, loops.Load) and part.array in twins:
         twin, sign, dtype = twins[part.array]
         load = loops.Load(twin, part.indices)
         return load if sign > 0 else loops.Apply("-x", (load,), dtype)
-    changed = {
-        name: _by_twins(known, twins)
-        for name in loops.members(part)
-        if isinstance(known := getattr(part, name), tuple) or loops.members(known)
-    }
-    return replace(part, **changed) if changed else part
+    return loops.with_members(part, lambda inner: _by_twins(inner, twins))
 
 
 def _rewritten(
-    body: Sequence[loops.Statement],
-    everything: Sequence[loops.Statement],
-    made: Mapping[str, loops.Allocate],
-    roots: Mapping[str, str],
-    returned: frozenset[str],
-    twins: Twins,
-    fresh: Fresh,
+    body: Sequence[loops.Statement], function: _Function
 ) -> Iterator[loops.Statement]:
     """Yield the statements of a body; recursion as deep as the nests."""
     for part in body:
-        pairs = pairs_of(part, made, roots)
+        pairs = pairs_of(part, function.made, function.roots)
         if pairs is not None and not any(
-            _changed(everything, array, pairs.stores()) for array in pairs.begun
+            _changed(function.statements, array, pairs.stores()) for array in pairs.begun
         ):
             assert isinstance(part, loops.Loop)
-            yield from _once(pairs, part, everything, made, returned, twins, fresh)
+            yield from _once(pairs, part, function)
         elif isinstance(part, loops.Loop) and not isinstance(part, loops.Share):
-            inner = _rewritten(part.body, everything, made, roots, returned, twins, fresh)
-            yield replace(part, body=tuple(inner))
+            yield replace(part, body=tuple(_rewritten(part.body, function)))
         else:
             yield part
 
 
-def _once(
-    pairs: Pairs,
-    nest: loops.Loop,
-    everything: Sequence[loops.Statement],
-    made: Mapping[str, loops.Allocate],
-    returned: frozenset[str],
-    twins: Twins,
-    fresh: Fresh,
-) -> list[loops.Statement]:
+def _once(pairs: Pairs, nest: loops.Loop, function: _Function) -> list[loops.Statement]:
     """Return the diagonal, the nest over the pairs with i < j, and what follows from their sums.
 
-    Those that need not be written, since what they are can be read from others, go to ``twins``.
+    Those that need not be written, since what they are can be read from others, go to the twins.
     """
+    everything, made, fresh = function.statements, function.made, function.fresh
     place = next((k for k, part in enumerate(everything) if part is nest), None)
     mirrored = _mirrored(pairs, everything, made, once=place is not None)
     names = {name: fresh(name) for name in pairs.signs}
@@ -141,10 +132,10 @@ def _once(
         twice = loops.Apply("x * y", (two, loops.Name(halves[total.name])), total.dtype)
         result.append(replace(total, expression=twice))
     for array, (source, sign) in mirrored.items():
-        if place is None or array in returned or _read(everything[:place], array):
+        if place is None or array in function.returned or _read(everything[:place], array):
             result.append(_mirror(made[array], source, sign))
         else:
-            twins[array] = source, sign, made[array].dtype
+            function.twins[array] = source, sign, made[array].dtype
     return result
 
 

@@ -323,14 +323,7 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
     """Return a statement with arrays called by other names; recursion as deep as the nests."""
     if isinstance(value, str):
         return names.get(value, value)
-    if isinstance(value, tuple):
-        return tuple(renamed(part, names) for part in value)
-    changed = {
-        name: renamed(known, names)
-        for name in loops.members(value)
-        if isinstance(known := getattr(value, name), str | tuple) or loops.members(known)
-    }
-    return replace(value, **changed) if changed else value
+    return loops.with_members(value, lambda part: renamed(part, names))
 
 
 __all__ = [
